@@ -6,7 +6,6 @@ a view could compute forever, and steps and sizes are bounded.
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +24,9 @@ class SqliteFile:
     """A database. `log`: its write-ahead log (`-wal`), which is applied as far as it is valid; `journal`: its rollback journal."""
 
     def __init__(self, content: bytes, log: bytes = b"", journal: bytes = b"", longest: int = LONGEST) -> None:
+        import sqlite3  # the agent goes without this library until a host has such a database
+
+        self._errors = (sqlite3.Error, UnicodeDecodeError)  # the latter for a message of an error that is no text
         self.notes: list[str] = []
         """what does not read, each once"""
         size, pages = struct.unpack_from(">H10xI", content.ljust(100, b"\0"), 16)
@@ -38,7 +40,7 @@ class SqliteFile:
         if refused := sqlite_wal.apply(plain, log):
             self.notes.append(f"{refused}: the newest rows may be there alone")
         plain[18:20] = b"\1\1"  # a file in WAL mode cannot be opened from memory
-        self._left = 0
+        self._left = STEPS
         self._database = sqlite3.connect(":memory:")
         self._database.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
@@ -49,10 +51,9 @@ class SqliteFile:
             self._database.set_progress_handler(self._step, 10_000)
             for statement in ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON"):
                 self._database.execute(statement)
-            self._left = STEPS
             named = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             self.tables = frozenset(name for (name,) in named if isinstance(name, str))
-        except (sqlite3.Error, UnicodeDecodeError) as e:
+        except self._errors as e:
             self._failed(e)
 
     def rows(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
@@ -60,7 +61,7 @@ class SqliteFile:
         self._left = STEPS
         try:
             yield from self._database.execute(f'SELECT {columns} FROM "{table}" ORDER BY rowid')  # noqa: S608  (both are of the caller's code)
-        except (sqlite3.Error, UnicodeDecodeError) as e:
+        except self._errors as e:
             self._failed(e)
 
     def close(self) -> None:
@@ -68,7 +69,6 @@ class SqliteFile:
         self._database.close()
 
     def _failed(self, error: Exception) -> None:
-        """Note an error of SQLite, or one in a message of it that is no text."""
         note = f"the database does not read to its end: {error}"
         if note not in self.notes:
             self.notes.append(note)
