@@ -29,7 +29,7 @@ from commodore.engine import transport
 from commodore.engine.results import Result, SalvagedPart
 from commodore.engine.salvage import PATIENCE, Salvage
 from commodore.engine.tasks import Job, Task
-from commodore.engine.work import OUT_OF_MEMORY, Setup, given_up, preload, prepared
+from commodore.engine.work import OUT_OF_MEMORY, Setup, given_up, prepared
 
 AHEAD = 6
 """tasks per worker that may be finished or under way before the oldest is written"""
@@ -151,8 +151,6 @@ class Pool:
 
     def __post_init__(self) -> None:
         self._context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-        if sys.platform == "linux":
-            preload()
         self._streams: list[Stream] = []
 
     def __enter__(self) -> Self:

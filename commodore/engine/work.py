@@ -30,10 +30,8 @@ from commodore.engine.unit import RAISED, Note
 from commodore.evidence import Evidence
 from commodore.hits import Hit
 from commodore.host import Host
-from commodore.readers.layers import driver
 from commodore.record import FAILED, Problem, Raised
 from commodore.sweep.found import DATASET, SEARCHES
-from scout import targets
 
 if TYPE_CHECKING:
     from commodore.detection import Detection
@@ -75,13 +73,6 @@ def load_detection(
     from commodore.detection import Detection
 
     return Detection.load(rules, iocs, cache, site.load(known, baselines))
-
-
-def preload() -> None:
-    """Load what the derived datasets of nearly every host use, once for all workers that are forked from this process."""
-    targets.load()
-    driver.rewriters()
-    driver.extractors()
 
 
 def prepared(setup: Setup, pipe: Connection) -> Worker:

@@ -36,19 +36,27 @@ def read(stream: BinaryIO, budget: Budget, name: str) -> Iterator[Entry]:  # noq
             yield entry
 
 
-def _read_aes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> None:
-    size, method = parameters(info.extra)
+def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> bytes | None:
+    """Return the packed bytes of an entry behind its own header; None where the budget does not allow it, which `entry.state` says."""
     most = budget.left()
     if max(info.file_size, info.compress_size) > most:
         entry.state = budget.cut(entry.name, most)
-        return
+        return None
     stream = archive.fp
     if stream is None:
         raise ValueError("the archive is closed")
     stream.seek(info.header_offset + 26)
-    skip = sum(struct.unpack("<HH", stream.read(4)))
-    stream.seek(info.header_offset + 30 + skip)
-    packed = decrypted(stream.read(info.compress_size), size)
+    stream.seek(info.header_offset + 30 + sum(struct.unpack("<HH", stream.read(4))))
+    return stream.read(info.compress_size)
+
+
+def _read_aes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> None:
+    size, method = parameters(info.extra)
+    most = budget.left()
+    locked = _packed(archive, info, entry, budget)
+    if locked is None:
+        return
+    packed = decrypted(locked, size)
     if packed is None:
         entry.state = LOCKED
     elif method not in (0, 8):
@@ -61,16 +69,10 @@ def _read_aes(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, bud
 
 def _read_deflate64(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: Entry, budget: Budget) -> None:
     """Read an entry of method 9, with which Explorer packs large files. The reader has no bound of its own: it gets few bytes at a time."""
-    most = budget.left()
-    if max(info.file_size, info.compress_size) > most:
-        entry.state = budget.cut(entry.name, most)
+    packed = _packed(archive, info, entry, budget)
+    if packed is None:
         return
-    stream = archive.fp
-    if stream is None:
-        raise ValueError("the archive is closed")
-    stream.seek(info.header_offset + 26)
-    stream.seek(info.header_offset + 30 + sum(struct.unpack("<HH", stream.read(4))))
-    packed, engine, made = stream.read(info.compress_size), inflate64.Inflater(), bytearray()
+    engine, made = inflate64.Inflater(), bytearray()
     for at in range(0, len(packed), _PIECE):
         made += engine.inflate(packed[at : at + _PIECE])
         if len(made) > info.file_size:
