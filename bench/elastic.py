@@ -7,8 +7,8 @@ CPU is that of the client and of the server together, as the server counts its o
 that. With `--evtx`, the event logs that CASE was made of, there are three more feeds: the program evtx2es, from the package index in an
 environment of its own, one process; `commodore process` with one worker and `eye load` after it; and evtx2es's way without its losses: the
 Rust parser yields one record after the other as JSON, each is decoded, and `elasticsearch.helpers.bulk` sends them as it does by default.
-Only documents that arrived count. `--kills`: the load is killed so many times at random moments, resumed at last, and the ids and digests
-of both sides are compared.
+Only documents that arrived count. `--kills`: the load is killed so many times, each time when a random number of documents is
+stored, resumed at last, and the ids and digests of both sides are compared.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from commodore.case.jsonl import lines
 from eye.case import finding_sources, records, sources
 from eye.elastic.document import made
 from eye.elastic.load import CHUNK_BYTES, THREADS, load
-from eye.elastic.names import index_names
+from eye.elastic.names import index_name, index_names
 from eye.elastic.templates import component
 
 PROGRAM = "evtx2es==1.8.0"
@@ -183,15 +183,24 @@ def told(name: str, rates: list[tuple[float, float]], loads: list[tuple[float, f
     print(f"{name:<28} {wall:>7,.0f} documents/s  {cpu:>7,.0f} per second of CPU  {ratio}", flush=True)
 
 
-def killed(case: Path, url: str, client: Elasticsearch, name: str, kills: int, expected: float) -> None:
-    """Kill loads at random moments, resume, compare every id and digest."""
-    chance, hits = random.Random(5), 0
+def stored(client: Elasticsearch, name: str) -> int:
+    """Documents that the server has written into the indices of a case since they were made."""
+    answer = client.indices.stats(index=index_name(name, "*"), metric="indexing")  # of a pattern, no index need be there
+    return int(answer["_all"]["primaries"].get("indexing", {}).get("index_total", 0))
+
+
+def killed(case: Path, url: str, client: Elasticsearch, name: str, kills: int, n: int) -> None:
+    """Kill a load each time that a random number of its documents is stored, resume, compare every id and digest."""
+    points, hits = sorted(random.Random(5).sample(range(1, n), kills)), []
     drop(client, name)
-    for _ in range(kills):
+    for point in points:
         running = subprocess.Popen([sys.executable, "-c", LOAD, str(case), url, name], cwd=ROOT, stdout=subprocess.DEVNULL)
-        time.sleep(1.0 + chance.random() * expected)
+        while running.poll() is None and stored(client, name) < point:
+            time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
-        hits += running.wait() == -signal.SIGKILL
+        if running.wait() == -signal.SIGKILL:
+            hits.append(stored(client, name))
+    print(f"killed with so many documents stored: {', '.join(f'{one:,}' for one in hits)}", flush=True)
     done = load(case, client, name=name)
     here = {
         orjson.loads(line)["escadre.id"]: blake2b(line, digest_size=16).hexdigest()
@@ -207,7 +216,7 @@ def killed(case: Path, url: str, client: Elasticsearch, name: str, kills: int, e
         there[hit["_id"]] = hit["fields"]["escadre.digest"][0]
     state = "equal" if here == there and done.whole else "NOT equal"
     print(
-        f"{hits} of {kills} loads killed, then resumed: {len(there):,} documents, ids and digests of {len(here):,} records {state}",
+        f"{len(hits)} of {kills} loads killed, then resumed: {len(there):,} documents, ids and digests of {len(here):,} records {state}",
         flush=True,
     )
     if state != "equal":
@@ -238,7 +247,7 @@ def main() -> None:
     there = sum(c["there"] for c in again.indices.values())
     print(f"loaded again                  {there:,} already there, equal: {again.whole}, {again.seconds:.0f} s", flush=True)
     if given.kills:
-        killed(given.case, given.url, client, "bench", given.kills, seconds / 8)
+        killed(given.case, given.url, client, "bench", given.kills, n)
     drop(client, "bench")
 
 

@@ -172,7 +172,7 @@ def _push_fir(
     json: Json = False,
 ) -> None:
     """Create the incident of a case in FIR, or bring its description up to date; FIR finds the artefacts in it."""
-    from eye.elastic.credentials import secret
+    from eye.elastic.credentials import for_header, secret
     from eye.index.store import Store
     from eye.push.fir import FirChoices, connect, push
 
@@ -181,6 +181,7 @@ def _push_fir(
     if not token:
         raise Complaint("no token for FIR.", "Give --token-file, or set ESCADRE_FIR_TOKEN.", WRONG_USE)
     server = connect(url, token, ca, fingerprint)
+    for_header(token, "token")
     ready(case, screen)
     store = Store(case)
     try:

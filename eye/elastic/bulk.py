@@ -33,6 +33,8 @@ ALONE = 6
 """Tries of a request with one document that the server answers with 429 while it takes others: it holds no request of this size."""
 FIELDS = 8
 """Fields that a document may lose one by one before it is reduced to what identifies it."""
+HOPELESS = 20
+"""Documents that an index refuses, even reduced to what identifies them, before it has taken any: none would go in."""
 CREATED, THERE, REFUSED, DIFFERENT, REDUCED = "created", "there", "refused", "different", "reduced"
 _FIELD = re.compile(r"(?:parse|immense|[Ff]lattened|mapping).*?field ?(?:=\s?)?[\[\"]([\w@.]+)[\]\"]|^\[\d+:\d+\] failed.*?\[([\w@.]+)\]")
 
@@ -75,6 +77,8 @@ class BulkSender:
     pace: Pace
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+    """index → documents that it refused even so"""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def send(self, chunk: BulkChunk, *, known: bool) -> None:
@@ -114,12 +118,10 @@ class BulkSender:
         return [_Step(False, missing, step.tries)] if missing else []
 
     def _sent(self, chunk: BulkChunk, step: _Step) -> list[_Step]:
-        items = [self._ready(item) for item in step.items]
-        parts: list[bytes] = []
-        for item in items:
-            parts += (b'{"create":{"_id":%b}}' % orjson.dumps(item.key), item.body)
+        items = [item if item.body else self._ready(item) for item in step.items]
+        parts = [b'{"create":{"_id":%b}}\n%b' % (orjson.dumps(item.key), item.body) for item in items]
         joined: Any = [b"\n".join(parts)]  # ready bytes go through as they are, which the type of `operations` does not declare
-        answer = self.client.bulk(index=chunk.target, operations=joined, filter_path=_WANTED, timeout="60s")
+        answer = self.client.bulk(index=chunk.target, operations=joined, filter_path=_WANTED, timeout="60s", pipeline="_none")
         results = answer.body.get("items") if isinstance(answer.body, dict) else None
         if not isinstance(results, list) or len(results) != len(items):
             raise Complaint(
@@ -127,11 +129,13 @@ class BulkSender:
                 "Look at what is between this machine and Elasticsearch: a proxy must not change answers.",
                 COULD_NOT,
             )
+        if results == [_CREATED] * len(items):
+            self._note(chunk, items)
+            self.pace.answered()
+            return []
         return self._sorted(chunk, step, items, [told(result, "create", of=dict, default={}) for result in results])
 
     def _ready(self, item: BulkItem) -> BulkItem:
-        if item.body:
-            return item
         ready: MadeDocument = made(item.line, orjson.loads(item.line), item.digest, without=item.without, least=item.least)
         return item._replace(body=ready.body, notes=ready.notes)
 
@@ -214,11 +218,19 @@ class BulkSender:
     def _refuse(self, chunk: BulkChunk, item: BulkItem, why: str) -> None:
         self._count(chunk, REFUSED)
         self._dead(chunk, item, why)
+        with self.lock:
+            self.refusals[chunk.target] += 1
+            counts = self.counts[chunk.target]
+            hopeless = self.refusals[chunk.target] >= HOPELESS and not counts[CREATED] + counts[THERE]
+        if hopeless:
+            do = "Look at its mappings and settings: GET INDEX. CASE/index/refused.jsonl lists documents with the reason of each."
+            raise Complaint(f"{chunk.target} takes no document, even reduced to what identifies it: {why}.", do, COULD_NOT)
 
     def _dead(self, chunk: BulkChunk, item: BulkItem, why: str) -> None:
         self.letters.add(chunk.target, chunk.dataset, chunk.file, item.number, item.key[:600], item.digest, why, item.line)
 
 
+_CREATED = {"create": {"status": 201}}
 _WANTED = "items.create.status,items.create.error"
 
 

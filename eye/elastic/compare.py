@@ -37,8 +37,11 @@ class LoadSample:
 
     def add(self, value: Any, key: str, digest: str, line: bytes) -> None:
         """Count a record of a dataset, and keep it where its digest is among the smallest there."""
-        dataset, *more = named(value)
-        self.read.update((dataset, *more))
+        dataset = value
+        if type(value) is not str or len(value) > IGNORE_ABOVE:
+            dataset, *more = named(value)
+            self.read.update(more)
+        self.read[dataset] += 1
         self.total += 1
         if digest < self._bound.get(dataset, "g") and len(line) < LARGEST:
             kept = sorted([*self.drawn.get(dataset, []), (digest, key, line)])[:SAMPLE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import os
 import sys
@@ -18,12 +19,20 @@ PROMPT = Path("-")
 def credentials(api_key_file: Path | None = None, user: str | None = None, password_file: Path | None = None) -> dict[str, Any]:
     """Return `api_key` or `basic_auth` for a client; nothing where none were given. Raises Complaint."""
     if user is not None:
-        return {"basic_auth": (user, _password(user, password_file))}
+        # encoded here: the client takes no password outside ASCII, the server reads UTF-8
+        return {"basic_auth": base64.b64encode(f"{user}:{_password(user, password_file)}".encode()).decode()}
     key = secret(api_key_file, "API key") if api_key_file else os.environ.get(API_KEY, "").strip()
     if not key:
         return {}
-    name, colon, rest = key.partition(":")
+    name, colon, rest = for_header(key, "API key").partition(":")
     return {"api_key": (name, rest) if colon else key}
+
+
+def for_header(key: str, what: str) -> str:
+    """Return a key or token that goes into a header as it is. Raises Complaint for one with characters that a header cannot have."""
+    if not key.isascii() or not key.isprintable():
+        raise Complaint(f"the {what} has characters that none has.", "It is one line of letters, digits and signs of ASCII.", WRONG_USE)
+    return key
 
 
 def _password(user: str, file: Path | None) -> str:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,7 +19,7 @@ from commodore.schema import registry
 from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, VALUES, mappings
 from eye.query.copies import EVENT_DATA, copies
 from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
-from eye.query.words import MAX_WORD, level, texts
+from eye.query.words import MAX_WORD, NOT_SEARCHED, level, texts
 
 LONGEST_TERM = 32_766
 """Bytes of the longest term of Lucene; that of a key of a `flattened` field is key, a zero byte, value."""
@@ -28,17 +28,24 @@ KEPT = ("@timestamp", "message", "host.name", "event.dataset", "event.kind")
 """Fields of a document of which the server refuses an unknown part: with all under `escadre.`, what identifies it."""
 _LOW, _HIGH = -(2**63), 2**63 - 1
 _CLOCK = r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
-_PLAIN_DATE = re.compile(r"(?:19[7-9]\d|2[01]\d\d|22[0-5]\d|226[01])-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])" + _CLOCK)
-"""Nearly every time: a day that each month has, in a year that `date_nanos` holds. Any other is looked at in full."""
+_DAY = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_PLAIN_DATE = re.compile(r"(?:19[7-9]\d|2[01]\d\d|22[0-5]\d|226[01])-" + _DAY + _CLOCK)
+"""Nearly every time: a day that its month has in each year, in a year that `date_nanos` holds. Any other is looked at in full."""
 _DATE_FORM = re.compile(r"\d{4}-\d\d-\d\d" + _CLOCK)
 
 
-@dataclass(slots=True)
-class MadeDocument:
+SHAPE = 200
+"""Names of a record over which what it has in common with others is not kept."""
+_NONE: Counter[str] = Counter()
+"""Never changed."""
+_TEXT = frozenset((str,))
+
+
+class MadeDocument(NamedTuple):
     """A document, and how many of its values are out of range, of the wrong type, or too long for their field."""
 
     body: bytes
-    notes: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = _NONE
 
 
 @dataclass(slots=True)
@@ -48,6 +55,9 @@ class _Draft:
     changed: dict[str, Any]
     raw: dict[str, Any]
     notes: Counter[str] = field(default_factory=Counter)
+
+
+_AS_IT_IS = _Draft({}, {}, _NONE)
 
 
 @cache
@@ -60,6 +70,73 @@ def _taken() -> tuple[frozenset[str], frozenset[str]]:
     """Return the names that the loader and the mapping have, and what their dotted parts before the last make."""
     names = frozenset(mappings()) | {RAW}
     return names, frozenset(name[:at] for name in names for at, c in enumerate(name) if c == ".")
+
+
+class _Shape(NamedTuple):
+    """Fields of records with the same names and Python types of values, by what their values have to be looked at for."""
+
+    texts: list[str]
+    """searched, with a text"""
+    dates: list[str]
+    addresses: list[str]
+    numbers: list[str]
+    lists: list[str]
+    """of keywords or texts"""
+    objects: list[str]
+    """free-form"""
+    odd: list[str]
+    """anything else: values that are none of these, or not plainly of their field's type"""
+
+
+def _shape_of(record: dict[str, Any]) -> _Shape:
+    names, types = tuple(record), tuple(map(type, record.values()))
+    return _shape(names, types) if len(names) <= SHAPE else _shape.__wrapped__(names, types)
+
+
+@lru_cache(maxsize=512)
+def _shape(names: tuple[str, ...], types: tuple[type, ...]) -> _Shape:
+    shape, kinds = _Shape([], [], [], [], [], [], []), _kinds()
+    of = {
+        ("date", str): shape.dates,
+        ("ip", str): shape.addresses,
+        ("long", int): shape.numbers,
+        ("keyword", list): shape.lists,
+        ("text", list): shape.lists,
+        ("flattened", dict): shape.objects,
+    }
+    for name, type_ in zip(names, types, strict=True):
+        kind = kinds.get(name, "")
+        if name in NOT_SEARCHED and type_ is not str:
+            shape.odd.append(name)
+        elif type_ is str and name not in NOT_SEARCHED:
+            shape.texts.append(name)
+        if type_ is not type(None) and (type_ is not str or kind not in ("keyword", "text")):
+            of.get((kind, type_), shape.odd).append(name)
+    return shape
+
+
+def _plain_texts(line: bytes, record: dict[str, Any]) -> list[str] | None:
+    """Return every text of a record that is sent as it is, as nearly all are; None for one that has to be looked at value by value.
+
+    A short line in ASCII without such escapes as of a zero byte has no text that is too long or has to be levelled.
+    """
+    if len(line) > MAX_WORD or not line.isascii() or b"\\u" in line:
+        return None
+    shape, get = _shape_of(record), record.__getitem__
+    items: list[Any] = []
+    for name in shape.lists:
+        items += record[name]
+    for name in shape.objects:
+        items += record[name].values()
+    if (
+        shape.odd
+        or not all(map(_PLAIN_DATE.fullmatch, map(get, shape.dates)))
+        or not _TEXT.issuperset(map(type, items))
+        or not all(_LOW <= number <= _HIGH for number in map(get, shape.numbers))
+        or not all("%" not in text and address(text) for text in map(get, shape.addresses))
+    ):
+        return None
+    return list(dict.fromkeys([*map(get, shape.texts), *items, *map(str, map(get, shape.numbers))]))
 
 
 @lru_cache(maxsize=8192)
@@ -79,47 +156,44 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     `without`: fields that the server refused, kept raw; with "" among them the document is written anew in any case. `least`: all but what
     identifies the record is kept raw.
     """
-    raw = {name: record[name] for name in without & record.keys()} if without else {}
-    if least:
-        raw = {name: value for name, value in record.items() if name not in KEPT and not name.startswith("escadre.")}
-    draft = _Draft(dict.fromkeys(raw), raw)
-    kinds = _kinds()
-    for name, value in record.items():
-        kind = kinds.get(name, "")
-        if type(value) is str:
-            if kind == "keyword" or kind == "text":
-                if len(value) <= IGNORE_ABOVE:
-                    continue
-            elif kind == "date" and _PLAIN_DATE.fullmatch(value):
-                continue
-        elif type(value) is int:
-            if kind == "long" and _LOW <= value <= _HIGH:
-                continue
-        elif value is None or (kind == "boolean" and type(value) is bool):
-            continue
-        if name not in raw:
-            _CHECKS[kind](draft, name, value, kind)
-    if without or least:
-        draft.notes[MISFIT] += len(without & record.keys()) + least
-    separated, plain = _words(texts(record))
-    extra: dict[str, Any] = {VALUES: separated, ALL: plain, DIGEST: digest}
+    whole = None if without or least else _plain_texts(line, record)
+    draft = _draft(record, without, least=least) if whole is None else _AS_IT_IS
+    separated, single = _words(record) if whole is None else _split(whole)
+    extra: dict[str, Any] = {VALUES: separated, ALL: single, DIGEST: digest}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
         known = copies()
-        extra |= {known[key]: value for key, value in data.items() if key in known and _is_plain(value)}
-    if raw:
-        extra[RAW] = raw
+        extra |= {known[key]: value for key, value in data.items() if key in known and (whole is not None or _is_plain(value))}
+    if draft.raw:
+        extra[RAW] = draft.raw
     if draft.changed or without:
         body = {name: draft.changed.get(name, value) for name, value in record.items()}
         line = orjson.dumps({name: value for name, value in body.items() if value is not None})
     return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], draft.notes)
 
 
-def _words(found: list[str]) -> tuple[list[str], list[str]]:
+def _draft(record: dict[str, Any], without: frozenset[str], *, least: bool) -> _Draft:
+    """Look at every value of a record."""
+    raw = {name: record[name] for name in without & record.keys()}
+    if least:
+        raw = {name: value for name, value in record.items() if name not in KEPT and not name.startswith("escadre.")}
+    draft = _Draft(dict.fromkeys(raw), raw)
+    kinds = _kinds()
+    for name, value in record.items():
+        kind = kinds.get(name, "")
+        if value is not None and name not in raw and not (kind == "boolean" and type(value) is bool):
+            _CHECKS[kind](draft, name, value, kind)
+    if without or least:
+        draft.notes[MISFIT] += len(without & record.keys()) + least
+    return draft
+
+
+def _words(record: dict[str, Any]) -> tuple[list[str], list[str]]:
+    return _split([level(text) for text in texts(record)])
+
+
+def _split(found: list[str]) -> tuple[list[str], list[str]]:
     """Return the texts that hold more than letters and digits, and the others: no pattern across separators fits these."""
-    joined = "".join(found)
-    if not joined.isascii() or len(joined) > MAX_WORD:
-        found = [level(text) for text in found]
     separated: list[str] = []
     plain: list[str] = []
     for text in found:

@@ -81,11 +81,15 @@ def refused(url: str, error: ApiError | UnsupportedProductError | TransportError
     if isinstance(error, ApiError) and (found := _not_from_it(url, error)):
         return found
     if isinstance(error, (AuthenticationException, AuthorizationException)):
-        return Complaint(f"{url} does not let us in ({error.status_code}).", "Give --api-key-file or --user.", COULD_NOT)
+        do = "Check the user and the password, or the API key: it may have expired, or be invalidated."
+        if "missing authentication" in reason(error):
+            do = "Give --api-key-file or --user."
+        return Complaint(f"{url} does not let us in ({reason(error)}).", do, COULD_NOT)
     if isinstance(error, UnsupportedProductError):
         return Complaint(f"{url} is no Elasticsearch.", "Give the address of an Elasticsearch 8 or 9.", COULD_NOT)
     if isinstance(error, ApiError):
-        return Complaint(f"{url} answers {reason(error)}.", "Look at the server's log.", COULD_NOT)
+        do = "Check the address, and the path in it." if error.status_code == 404 else "Look at the server's log."
+        return Complaint(f"{url} answers {reason(error)}.", do, COULD_NOT)
     if isinstance(error, TransportError):
         return unreachable(url, error)
     return Complaint(f"no safe way to {url}: {error}.", "Look at the certificate.", COULD_NOT)
@@ -102,6 +106,9 @@ def failed(error: ApiError | TransportError) -> Complaint:
         if is_block(told):
             index = f"{told['index']}: " if isinstance(told, dict) and told.get("index") else ""
             return blocked(f"{index}{told_reason(told)}")
+        if 400 <= error.status_code < 500 and error.status_code not in BUSY:
+            do = "Change what it names, and run it again: what is there already is kept."
+            return Complaint(f"Elasticsearch refuses: {reason(error)}.", do, COULD_NOT)
     return Complaint(f"Elasticsearch gave up: {reason(error)}.", "Run it again: what is there already is kept.", COULD_NOT)
 
 

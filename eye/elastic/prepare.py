@@ -16,15 +16,14 @@ from scout.console import COULD_NOT, WRONG_USE, Complaint, plural
 NO_PATTERN = "no tokenizer pattern (module analysis-common): a name with dots is one word there"
 
 
+_NO_PIPELINE = "_none"
 _SETTINGS = {"dynamic": "it takes fields of its own accord", "subobjects": "its fields are objects in objects"}
 """Settings of a mapping that are off in the templates, and what an index is where one is not."""
 
 
 def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
     """Return whether an index that is there has documents. Raises Complaint where it is not one of this case, or takes nothing."""
-    found = told(client.indices.get(index=index, features=["mappings", "settings"]).body, index, of=dict)
-    _unblocked(index, told(found, "settings", "index", "blocks", of=dict, default={}))
-    _same_types(client, index, told(found, "mappings", of=dict, default={}))
+    _fit(client, index)
     client.indices.refresh(index=index)
     others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": collections}}}}
     if n := told(client.count(index=index, query=others).body, "count", of=int):
@@ -34,6 +33,21 @@ def check(client: Elasticsearch, index: str, title: str, collections: list[str])
             WRONG_USE,
         )
     return told(client.count(index=index).body, "count", of=int) > 0
+
+
+def _fit(client: Elasticsearch, index: str) -> None:
+    """Raises Complaint where an index has a block, changes documents, or has other mappings."""
+    answer: dict[str, Any] = client.indices.get(index=index, features=["mappings", "settings"]).body
+    if index not in answer:
+        raise Complaint(f"{index} is an alias of {', '.join(answer)[:200]}.", "Remove it, or load under another --name.", WRONG_USE)
+    found = told(answer, index, of=dict)
+    settings = told(found, "settings", "index", of=dict, default={})
+    _unblocked(index, told(settings, "blocks", of=dict, default={}))
+    pipeline = told(settings, "final_pipeline", of=str, default=_NO_PIPELINE)
+    if pipeline != _NO_PIPELINE:
+        do = "Take it off, or load under another --name: documents are loaded as they are in the case."
+        raise Complaint(f"{index} has the final pipeline {pipeline}, which may change each document.", do, WRONG_USE)
+    _same_types(client, index, told(found, "mappings", of=dict, default={}))
 
 
 def _unblocked(index: str, blocks: dict[str, Any]) -> None:
@@ -65,7 +79,7 @@ def _same_types(client: Elasticsearch, index: str, there: dict[str, Any]) -> Non
 
 
 def create(client: Elasticsearch, index: str, title: str, family: str) -> str:
-    """Put the templates and make an index. Return what the server lacks, '' for nothing. Raises Complaint where the index stays red."""
+    """Put the templates and make an index. Return what the server lacks, '' for nothing. Raises Complaint where another template rules."""
     lacking = ""
     try:
         _templates(client, index, title, family, pattern=True)
@@ -79,6 +93,12 @@ def create(client: Elasticsearch, index: str, title: str, family: str) -> str:
     except ApiError as e:
         if e.status_code != 400 or "resource_already_exists" not in errors.reason(e) + str(e):
             raise
+    try:
+        _fit(client, index)
+    except Complaint as e:
+        client.indices.delete(index=index)
+        do = "Another template of the server matches that name, with a higher priority: GET _index_template names it."
+        raise Complaint(e.what, do, e.code) from e
     return lacking
 
 

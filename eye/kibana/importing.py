@@ -10,8 +10,6 @@ import base64
 import re
 from dataclasses import dataclass, field
 
-from urllib3 import make_headers
-
 from eye.elastic.connect import ElasticServer
 from eye.elastic.credentials import credentials
 from eye.kibana.export import SETTINGS, KibanaObjects
@@ -63,7 +61,7 @@ def _refused(one: object) -> str:
 def _authorization(server: ElasticServer) -> dict[str, str]:
     given = credentials(server.api_key_file, server.user, server.password_file)
     if "basic_auth" in given:
-        return dict(make_headers(basic_auth=":".join(given["basic_auth"])))
+        return {"Authorization": f"Basic {given['basic_auth']}"}
     if "api_key" in given:
         key = given["api_key"]
         return {"Authorization": f"ApiKey {base64.b64encode(':'.join(key).encode()).decode() if isinstance(key, tuple) else key}"}

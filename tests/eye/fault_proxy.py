@@ -2,7 +2,8 @@
 
 Faults of bulk requests: an answer of 429 or 503 in place of the server's; `items`, a fifth of the documents answered 429 and the rest
 passed on; `reset`, the connection reset after the server has written and answered; `cut`, closed before the server has seen anything;
-`hang`, no answer for longer than a client waits, after the server has written; `empty`, 200 with `errors: true` and no result.
+`refuse`, a refusal of each document; `hang`, no answer for longer than a client waits, after the server has written; `empty`, 200 with
+`errors: true` and no result.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ class _Way(BaseHTTPRequestHandler):
         if fault == "cut":
             proxy.note(fault)
             return self.reset()
+        if fault == "refuse":
+            proxy.note(fault)
+            refused = {"create": {"status": 400, "error": {"type": "strict_dynamic_mapping_exception", "reason": "not allowed"}}}
+            return self.answer(200, json.dumps({"errors": True, "items": [refused] * (body.count(b"\n") // 2)}).encode())
         if fault == "items":
             return self.some(body)
         status, content, kind = self.ask(body)

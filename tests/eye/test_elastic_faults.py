@@ -130,6 +130,13 @@ def test_an_answer_without_results_is_not_taken_for_success(few, name, proxy):
         loading.load(few, own(proxy), name=name)
 
 
+def test_an_index_that_takes_no_document_at_all_ends_the_load(few, name, proxy):
+    proxy.shares = {"refuse": 1.0}
+    with pytest.raises(Complaint, match=r"takes no document, even reduced .* not allowed"):
+        loading.load(few, own(proxy), name=name)
+    assert proxy.happened["refuse"] < 150
+
+
 def test_a_load_that_is_killed_at_any_place_is_resumed_by_the_next(few, client, name, server, proxy):
     """A process of its own, killed after so many bulk requests as chance says; each time in mid-request of some."""
     code = (

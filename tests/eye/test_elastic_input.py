@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import ipaddress
 import json
@@ -206,6 +207,11 @@ def test_secrets_come_from_file_or_environment_and_are_in_no_message(few, tmp_pa
     assert "s3cret" not in told.stderr + also.stderr + told.stdout + also.stdout and also.returncode == told.returncode == 3
     monkeypatch.delenv("ESCADRE_ES_PASSWORD")
     one_message(load(few, refusing.url, NAME, "--user", "eva"), 2, "no password for eva")
+    (tmp_path / "word").write_text("pässwörd\n", encoding="utf-8")
+    assert load(few, refusing.url, NAME, "--user", "eva", "--password-file", str(tmp_path / "word")).returncode == 3
+    basic = refusing.seen[-1].get("authorization") or refusing.seen[-1]["Authorization"]
+    assert base64.b64decode(basic.removeprefix("Basic ")).decode() == "eva:pässwörd"
+    one_message(load(few, refusing.url, NAME, "--api-key-file", str(tmp_path / "word")), 2, "characters that none has")
     one_message(load(few, refusing.url, NAME, "--api-key-file", str(tmp_path / "none")), 2, "does not read")
     (tmp_path / "empty").write_text("")
     one_message(load(few, refusing.url, NAME, "--api-key-file", str(tmp_path / "empty")), 2, "has no API key")
@@ -220,6 +226,34 @@ def test_an_index_with_other_mappings_is_left_alone(few, client, kind, why):
     told = load(few, client.transport.node_pool.get().base_url, name)
     drop(client, name)
     one_message(told, 2, "other mappings", why)
+
+
+def test_an_alias_a_pipeline_and_a_template_of_others_do_not_change_what_is_loaded(few, client, server):
+    name = f"{NAME}x"
+    shared = component()["template"]
+
+    def make(index, **settings):
+        client.indices.create(index=index, settings=shared["settings"] | settings, mappings=shared["mappings"])
+
+    make(f"other-{name}")
+    client.indices.put_alias(index=f"other-{name}", name=f"escadre-{name}-logs")
+    alias = load(few, server, name)
+    client.indices.delete(index=f"other-{name}")
+    make(f"escadre-{name}-logs", **{"index.final_pipeline": "gone"})
+    final = load(few, server, name)
+    drop(client, name)
+    theirs = {"mappings": {"dynamic": "strict", "properties": {"x": {"type": "long"}}}}
+    client.indices.put_index_template(name=f"theirs-{name}", index_patterns=[f"escadre-{name}-*"], priority=9000, template=theirs)
+    template = load(few, server, name)
+    client.indices.delete_index_template(name=f"theirs-{name}")
+    left = client.indices.exists(index=f"escadre-{name}-logs")
+    make(f"escadre-{name}-logs", **{"index.default_pipeline": "gone"})
+    default = load(few, server, name)
+    drop(client, name)
+    one_message(alias, 2, f"an alias of other-{name}")
+    one_message(final, 2, "final pipeline gone")
+    one_message(template, 2, "other mappings", "higher priority")
+    assert not left and default.returncode == 0, default.stderr
 
 
 def test_a_read_only_index_and_a_full_disk_are_named(few, client, server):
