@@ -77,7 +77,7 @@ def includes(language: str, content: bytes, path: str, first: str, homes: Sequen
     forms = _forms().get(language, ())
     left = MOST_LINES
     for raw in content.split(b"\n") if forms else ():
-        line = raw[:LONGEST].decode("utf-8", "surrogateescape").rstrip("\r")
+        line = raw[:LONGEST].decode("latin-1").rstrip("\r")  # a character a byte: RE2 takes no lone surrogates
         for form in forms:
             if (found := form.line.search(line)) is None:
                 continue
@@ -90,7 +90,7 @@ def includes(language: str, content: bytes, path: str, first: str, homes: Sequen
             names += [_ESCAPED.sub(r"\1", groups[one].strip("\"'")) for one in ("file", "folder") if groups.get(one)]
             folders = homes if form.beside == "home" else (posixpath.dirname(first if form.beside == "first" else path),)
             for name in names:
-                for one in _absolute(name, folders, homes):
+                for one in _absolute(name.encode("latin-1").decode("utf-8", "surrogateescape"), folders, homes):
                     yield Included(one, form.names if groups.get("folder") else None, form.reader)
 
 
