@@ -3,7 +3,7 @@
     index/v<format>-<digest>/     the index: segments, and meta.json, which tantivy replaces in one step at a commit
     index/v…/words-<n>.zst        all words of the state that commit n left (eye.index.dictionary)
     index/v…/torn.json            mark of a file that did not read to its end → what is missing (eye.index.torn)
-    index/.lock                   held by the run that builds (eye.index.lock)
+    index/.lock                   held by the run that builds (commodore.case.lock)
 
 The digest names the field registry: an index of other fields or of another format is another folder, and the old one is removed when the
 new one is committed. Every document carries the file that it came from with its size and time, so the index itself lists its content: a
@@ -29,13 +29,13 @@ import tantivy
 
 from commodore.case import private
 from commodore.case.jsonl import lines
+from commodore.case.lock import alone
 from commodore.schema import registry
 from eye.case import Source, cannot_write, finding_sources, open_case, sources
 from eye.index import dictionary, torn
 from eye.index.adding import Adder, Progress, mark, uncollected, writer_of
 from eye.index.apart import Apart, clear, worth_it
 from eye.index.joined import join
-from eye.index.lock import alone
 from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
@@ -83,7 +83,7 @@ def index(
     case = open_case(path)
     home = case / "index"
     try:
-        with alone(home, waiting), uncollected():
+        with alone(home / ".lock", waiting), uncollected():
             return _index(case, home, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress)
     except OSError as e:
         raise cannot_write(home, e.strerror or e) from e

@@ -12,9 +12,9 @@ import sys
 import pytest
 import zstandard
 
+from commodore.case.lock import alone
 from eye.index import apart, build, joined
 from eye.index.build import folder_name, index, outdated
-from eye.index.lock import alone
 from eye.index.store import Store
 from eye.listing import listing
 from scout.console import Complaint
@@ -121,7 +121,7 @@ def test_a_second_run_waits_for_the_first_and_finds_its_work_done(case):
 
 def test_an_index_that_is_up_to_date_is_searched_while_it_is_locked_and_where_nothing_can_be_written(case):
     index(case)
-    with alone(case / "index"):
+    with alone(case / "index" / ".lock"):
         found = eye("search", case, "powershell", "--json", timeout=60)
     assert (found.returncode, found.stderr) == (0, "") and found.stdout
 
