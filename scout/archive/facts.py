@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -10,6 +11,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+MAX_INCLUDED = 1 << 16
+"""characters of an `ESCADRE.included` value"""
 _EPOCH = date(1970, 1, 1)
 _MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):", re.ASCII)
 _SECOND = re.compile(r"([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
@@ -127,3 +130,14 @@ def ownership(
     }
     names = (("uname", owner or ""), ("gname", group or ""))
     return fields, {key: name for key, name in names if len(name) > 31 or not name.isascii()}
+
+
+def included(text: str) -> dict[str, list[str]] | None:
+    """Return the lists of texts of a JSON object; None where it is none, or a longer one than SCOUT writes."""
+    try:
+        found = json.loads(text) if 0 < len(text) <= MAX_INCLUDED else None
+    except (ValueError, RecursionError):
+        return None
+    lists = found.values() if isinstance(found, dict) else [None]
+    whole = all(isinstance(one, list) and all(isinstance(path, str) for path in one) for one in lists)
+    return found if whole else None

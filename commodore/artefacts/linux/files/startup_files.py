@@ -17,6 +17,7 @@ from commodore.readers.lines import Line, fields
 from commodore.readers.sshd_keywords import REPEATED
 from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
+from scout.formats.startup.includes import can_include
 
 ARTEFACT = Artefact(
     name="startup_files",
@@ -25,6 +26,7 @@ ARTEFACT = Artefact(
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
     by_name=False,
+    taken_in=True,
     targets=("LF04", "LF05", "LF09", "LF10", "LF11", "LF14", "LF17", "LF28", "LF36", "WP04", "WP05", "WS03"),
     needs=("profiles",),
     fields=(
@@ -73,7 +75,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
-    for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
+    for name, rows in _rows(below, "windows" if windows else "linux", evidence.facts.get("included_by") or {}).items():
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield from fenced(("script",), str, partial(_script, given))
@@ -82,6 +84,14 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         entries = startup.entries(languages()[name], evidence)
         entries = _FOLLOWED[name](entries) if name in _FOLLOWED else entries
         yield from fenced(entries, partial(_locator, name), partial(_entry, name, given))
+
+
+def _rows(below: str, os: str, included_by: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Return language → rows of a file, and those of the files that take it in, in the languages that take files in."""
+    found = rows_of_file(below, os)
+    for first in included_by.get(ARTEFACT.name, ()):
+        found = {name: rows for name, rows in rows_of_file(first.lstrip("/"), os).items() if can_include(name)} | found
+    return found
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:
