@@ -159,6 +159,13 @@ class KeyText:
         "secret",
     )
 
+    path: str
+    form: int
+    secret: bool
+    _own: str
+    _place: str
+    _decided: bool
+
     def __init__(
         self, hive: HiveText, key: str | None, members: tuple[str, str], more: str = "", *, withheld: str = "", layer: str = ""
     ) -> None:
