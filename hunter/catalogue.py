@@ -125,9 +125,7 @@ def catalogue() -> dict[str, RemovalKind]:
             e.get("check", ""),
             places,
             e["removal"],
-            *(e[name] for name in ("stage", "class", "reboot", "what")),
-            e.get("inside", ""),
-            *(e[name] for name in ("detail", "risk", "back")),
+            *({"inside": "", **e}[name] for name in ("stage", "class", "reboot", "what", "inside", "detail", "risk", "back")),
         )
         words = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")
         if not words or entry.os not in SYSTEMS or entry.removal not in REMOVALS:
