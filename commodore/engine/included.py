@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 from commodore import catalogue
 from commodore.engine.links import resolve
 from commodore.engine.plain import PlainFile
 from commodore.host import Host
 from commodore.persistence.places import rows_of_file
-from scout.formats.startup.includes import DEEPEST, MOST_FILES, READER, can_include, includes, matching
+from scout.formats.startup.includes import DEEPEST, MOST_FILES, MOST_LOOKED_UP, READER, can_include, includes, matching
 
 LARGEST = 1 << 20
 """bytes of one file that are searched for what it takes in"""
 MARK = "included_by"
 
 
-def mark(files: Iterable[PlainFile], host: Host) -> None:
-    """Mark in the facts of files of a Linux host which files that the host reads by itself take them in."""
-    if host.os != "linux":
-        return
-    _Search(list(files), host).all()
+def mark(files: Iterable[PlainFile], host: Host) -> str:
+    """Mark in the facts of files of a Linux host which files that the host reads by itself take them in. Returns what a bound left out."""
+    return _Search(list(files), host).all() if host.os == "linux" else ""
 
 
 class _Search:
@@ -33,6 +32,7 @@ class _Search:
         self._files = {file.source: file for file in files if file.verdict == "taken"}
         self._links = {file.source: str(file.facts["link"]) for file in files if file.verdict == "link" and file.facts.get("link")}
         self._homes = list(dict.fromkeys(home for home in host.profiles.values() if home.startswith("/") and home != "/"))
+        self._left = MOST_LOOKED_UP
         self._folders: dict[str, set[str]] = {}
         for path in (*self._files, *self._links):
             while path:
@@ -43,14 +43,14 @@ class _Search:
                 names.add(name)
                 path = above
 
-    def all(self) -> None:
+    def all(self) -> str:
         matcher = catalogue.matcher()
         todo: deque[tuple[str, str, str, int]] = deque()
         for path, file in self._files.items():
             if path.startswith("/") and READER in matcher.of_source(path, file.below):
                 todo += ((path, language, path, 0) for language in rows_of_file(file.below) if can_include(language))
         seen: set[tuple[str, str]] = set()
-        while todo and len(seen) < MOST_FILES:
+        while todo and len(seen) < MOST_FILES and self._left > 0:
             path, language, first, depth = todo.popleft()
             for taken, reader in self._taken_in(path, language, first):
                 by = self._files[taken].facts.setdefault(MARK, {}).setdefault(reader, [])
@@ -59,6 +59,7 @@ class _Search:
                 if reader == READER and (taken, language) not in seen and depth < DEEPEST:
                     seen.add((taken, language))
                     todo.append((taken, language, first, depth + 1))
+        return f"files take in too many others: those of {len(todo):,} were not looked for" if todo else ""
 
     def _taken_in(self, path: str, language: str, first: str) -> list[tuple[str, str]]:
         """Return the files that one file takes in, other than itself, with the artefacts that read them."""
@@ -69,11 +70,14 @@ class _Search:
             return []  # reading it for its records reports the error
         home = next((one for one in sorted(self._homes, key=len, reverse=True) if path.startswith(f"{one}/")), "")
         named = (
-            (resolve(one, self._links), included.reader)
+            (one, included.reader)
             for included in includes(language, content, path, first, [home] if home else self._homes)
             for one in matching(included, self._listed, self._is_folder)
         )
-        return [(one, reader) for one, reader in dict.fromkeys(named) if one in self._files and one != path]
+        looked_up = list(dict.fromkeys(islice(named, max(self._left, 0))))
+        self._left -= len(looked_up)
+        found = dict.fromkeys((resolve(one, self._links), reader) for one, reader in looked_up)
+        return [(one, reader) for one, reader in found if one in self._files and one != path]
 
     def _listed(self, folder: str) -> set[str]:
         return self._folders.get(resolve(folder, self._links), set())

@@ -81,8 +81,9 @@ class Plan:
     def tasks(self) -> Iterator[Task]:
         """Yield all tasks, in an order that depends only on the input."""
         group: list[_Held] = []
-        if isinstance(self.collection, PlainCollection):
-            mark(self.collection.files, self.host)
+        if isinstance(self.collection, PlainCollection) and (reason := mark(self.collection.files, self.host)):
+            head = {"collection": self.collection.id, "member": -1, "path": "files that others take in"}
+            self.linked.append(ledger.unread(head, reason))
         for member in self.collection.members():
             self.now = member.source
             self.seen.note(member)

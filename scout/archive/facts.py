@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_INCLUDED = 1 << 16
 """characters of an `ESCADRE.included` value"""
@@ -133,11 +133,19 @@ def ownership(
 
 
 def included(text: str) -> dict[str, list[str]] | None:
-    """Return the lists of texts of a JSON object; None where it is none, or a longer one than SCOUT writes."""
+    """Return the value of `ESCADRE.included`; None where it is malformed, or longer than SCOUT writes."""
     try:
         found = json.loads(text) if 0 < len(text) <= MAX_INCLUDED else None
     except (ValueError, RecursionError):
         return None
-    lists = found.values() if isinstance(found, dict) else [None]
-    whole = all(isinstance(one, list) and all(isinstance(path, str) for path in one) for one in lists)
-    return found if whole else None
+    return found if is_included(found) else None
+
+
+def is_included(value: object) -> TypeGuard[dict[str, list[str]]]:
+    """Return whether a value has the form of `included_by`: artefact → paths."""
+    return isinstance(value, dict) and all(map(is_texts, value.values()))
+
+
+def is_texts(value: object) -> TypeGuard[list[str]]:
+    """Return whether a value is a list of texts."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

@@ -17,7 +17,7 @@ from scout.collecting.plan import CollectionPlan, PlannedItem
 from scout.collecting.resolving import LinuxNames, ResolvedFile, WindowsNames
 from scout.collecting.walk import FoundPath, measured
 from scout.collecting.wanting import LISTED
-from scout.formats.startup.includes import DEEPEST, MOST_FILES, includes, matching
+from scout.formats.startup.includes import DEEPEST, MOST_FILES, MOST_LOOKED_UP, includes, matching
 from scout.references import live
 from scout.references.named import NamedFile, StartingFile
 from scout.references.places import StartingPlace, StartingPlaces
@@ -57,6 +57,7 @@ class ReferenceSearch:
         self._homes = {} if source.windows else identity.homes_by_account(source)
         self._root = variables.get("SystemRoot", "Windows")
         self._named: dict[str, _Referred] = {}
+        self._looked_up = 0
         self._included: dict[tuple[Parts, StartingPlace], dict[str, None]] = {}
         """file and how it is read → native paths of the files that the host reads by itself and that take it in"""
         self._names: LinuxNames | WindowsNames = (
@@ -115,6 +116,10 @@ class ReferenceSearch:
         homes = [file.home] if file.home else list(self._homes.values())[: identity.MAX_HOMES]
         for included in includes(place.language, file.content, file.path, first, homes):
             for path in matching(included, names.listed, names.is_folder):
+                self._looked_up += 1
+                if self._looked_up > MOST_LOOKED_UP:
+                    self._gaps[file.path] = f"more than {MOST_LOOKED_UP:,} names are taken in by others in all: the rest was not looked up"
+                    return
                 found = names.find(NamedFile(path))
                 if found is None or self._source.native(found.parts) == file.path:
                     continue

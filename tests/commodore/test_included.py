@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commodore.cases import commodore, records
+from tests.commodore.cases import commodore, ledger, members, records
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.test_references import plant
 
@@ -40,6 +40,18 @@ def test_what_a_file_takes_in_is_read_as_if_it_stood_there(root, collected, key,
     assert {path: found for path, found in formats.items() if path.startswith("/opt/")} == READ
     keys = {record["file.path"]: record["user.name"] for record in records(tmp_path / "case", "authorized_keys")}
     assert keys == {"/opt/keys/root": "root", "/home/agnes/.mine": "agnes"}
+    (line,) = [line for line in members(tmp_path / "case") if line["path"] == "/opt/sudo/10"]
+    assert line["included_by"] == {"startup_files": ["/etc/sudoers"]}
     judged = [record["message"] for record in records(tmp_path / "case", "persistence") if record.get("escadre.severity")]
     for path in ("/opt/sudo/10", "/opt/pam", "/opt/profile", "/opt/tmux", "/opt/keys/root"):
         assert any(path in message for message in judged), (path, judged)
+
+
+def test_files_that_take_in_more_than_the_bound_are_told(root, tmp_path):
+    homes = "".join(f"u{n}:x:{n}:1::/home/u{n}:/bin/sh\n" for n in range(1, 400))
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/bash\n" + homes)
+    for n in range(30):
+        plant(root, f"/etc/profile.d/{n}.sh", "".join(f". ~/{line}\n" for line in range(200)), 0o644)
+    assert commodore("process", root, "-o", tmp_path / "case").returncode == 0
+    reasons = " ".join(str(line["reason"]) for line in ledger(tmp_path / "case"))
+    assert "files take in too many others: those of 5 were not looked for" in reasons, reasons  # 25 files with 2,000 names each

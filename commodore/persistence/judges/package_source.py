@@ -13,7 +13,9 @@ from commodore.persistence.suspicion import Suspicion
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}; expected: {expected}.")
-_BARE = re.compile(r"(?i)^\s*(?:deb\b|uris:|baseurl\s*=|mirrorlist\s*=)[^#]{0,400}?(?:https?|ftp)://(?:\d{1,3}\.){3}\d{1,3}")
+_BARE = re.compile(
+    r"(?i)^\s*(?:deb\b|uris:|baseurl\s*=|mirrorlist\s*=|(?:extra-)?index-url\s*=|registry\s*=)[^#]{0,400}?(?:https?|ftp)://(?:\d{1,3}\.){3}\d{1,3}"
+)
 _FOREIGN = re.compile(
     r": it (?:loads|opens a connection|unpacks|gives a shell|runs something in|looks for programs|has the name)"
     r"|lies in a folder that everybody"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from scout.bounded import searcher
@@ -23,6 +24,10 @@ DEEPEST = 16
 """files that are taken in one within the other: sshd, sudo and ld.so follow 16, 128 and 10"""
 MOST_LINES = 200
 """lines of one file that take in others"""
+MOST_NAMES = 2_000
+"""names that the lines of one file mean"""
+MOST_LOOKED_UP = 50_000
+"""names that are looked up in all"""
 MOST_FILES = 500
 """files that are taken in by all files of a host"""
 WILD = re.compile(r"[*?\[]")
@@ -74,6 +79,10 @@ def includes(language: str, content: bytes, path: str, first: str, homes: Sequen
     path   native path of the file; first: that of the file which the program reads by itself (the same, where nothing took it in)
     homes  homes in which a name that begins with `~` may be: the home of the file's owner, or all, where the file is everybody's
     """
+    yield from islice(_of_lines(language, content, path, first, homes), MOST_NAMES)
+
+
+def _of_lines(language: str, content: bytes, path: str, first: str, homes: Sequence[str]) -> Iterator[Included]:
     forms = _forms().get(language, ())
     left = MOST_LINES
     for raw in content.split(b"\n") if forms else ():

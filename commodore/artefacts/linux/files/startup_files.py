@@ -65,8 +65,8 @@ _ODD_PLACE = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run)(?:/|$)|/\.[^./]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|then|do)\s|\A\.\s)\s*[\"\']?\$(?:\{(\w+)\}|(\w+))")
 """a variable where a shell takes a command, or the folder or script of one"""
-SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun"})
-"""Languages in which the file as such is run or read by a shell"""
+SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun", "image"})
+"""Languages in which the file as such is run, loaded or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
@@ -79,7 +79,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield from fenced(("script",), str, partial(_script, given))
-        if name in SCRIPTS and _is_program(evidence):
+        if name == "image" or (name in SCRIPTS and _is_program(evidence)):
             continue
         entries = startup.entries(languages()[name], evidence)
         entries = _FOLLOWED[name](entries) if name in _FOLLOWED else entries
