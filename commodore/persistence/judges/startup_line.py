@@ -29,7 +29,7 @@ _STARTED = re.compile(r"(?i)^\s*(?:(?:&|\.|start-process|saps|start|invoke-item|
 """How a line of PowerShell begins that starts or loads a file"""
 _PROMPT = re.compile(r"(?i)\binit\s+(?:pwsh|powershell)\b")
 """Programs that write settings for a shell name it, as in `oh-my-posh init pwsh | Invoke-Expression`"""
-_PARTS = frozenset({"shell", "powershell", "batch"})
+_PARTS = frozenset({"shell", "sourced", "powershell", "batch"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
 
