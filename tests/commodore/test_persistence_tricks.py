@@ -98,9 +98,9 @@ LINUX = {
     "etc/systemd/system/cron.service.d/trick-override.conf": "[Service]\nExecStart=\nExecStart=/dev/shm/trick-override\n",
     "etc/cron.d/trick": "* * * * * root /tmp/trick-return #\r* * * * * root /usr/bin/true                              \n",
     "etc/cron.d/other": "* * * * * root /usr/bin/trick-overwritten #\r* * * * * root /usr/bin/true                    \n",
-    "root/.ssh/authorized_keys": 'command="/tmp/trick-command" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAVR2FjfKdGw1Sm2c x\n',
+    "home/agnes/.ssh/authorized_keys": 'command="/tmp/trick-command" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAVR2FjfKdGw1Sm2c x\n',
     "home/agnes/.bashrc": ". ~/.bash_aliases\n",
-    "home/agnes/.bash_aliases": "alias sudo='/tmp/trick-alias'\n",
+    "home/agnes/.bash_aliases": "alias sudo='~/bin/trick-alias'\n",
     "etc/systemd/system-generators/trick-generator": "#!/bin/sh\n/tmp/trick-generated &\n",
     "etc/ld.so.preload": "  /lib/x86_64-linux-gnu/libc.so.6 \t /dev/shm/trick-preload.so  \n",
 }
