@@ -9,6 +9,7 @@ and the file system showed before. The calls come shuffled. Prints a line per fa
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
@@ -31,10 +32,17 @@ def actions(host: there.LiveHost) -> list[dict]:
             host.ask("write", there.RUN, f"More{n}", 1, f"C:\\Users\\Public\\more{n}.exe")
             more.append({"kind": "registry-value", "do": "delete-value", "target": {"key": there.RUN, "value": f"More{n}"}})
         else:
-            (host.machine.drive_c / f"users/Public/more{n}.dll").write_bytes(b"MZ inert %d" % n)
+            file = host.machine.drive_c / f"users/Public/more{n}.dll"
+            file.write_bytes(b"MZ inert %d" % n)
+            os.utime(file, ns=(1_700_000_000_123_456_700, 1_700_000_001_123_456_700))  # Windows keeps 100 ns
             more.append({"kind": "windows-file", "do": "quarantine", "target": {"path": f"/users/Public/more{n}.dll"}})
     every = [*there.ACTIONS, *more]
     return [a for a in every if a["do"] != "quarantine"] + [a for a in every if a["do"] == "quarantine"]
+
+
+def seen(host: there.LiveHost) -> tuple[dict, dict]:
+    """Return registry and files. Values are sorted: one that undo restores is the last one of its key on a running Windows."""
+    return {key: sorted(values, key=repr) for key, values in host.registry().items()}, host.files()
 
 
 def strike(host: there.LiveHost, n: int, plan: bytes, before: tuple, applied: dict, *, complete: bool) -> None:
@@ -46,10 +54,10 @@ def strike(host: there.LiveHost, n: int, plan: bytes, before: tuple, applied: di
     if complete:
         code, told = host.hunter("apply", there.PLAN, "--yes")
         assert code == 0, f"ended at {n}: {told}"
-        assert host.registry() == applied, f"ended at {n}"
+        assert seen(host)[0] == applied, f"ended at {n}"
     code, told = host.hunter("undo", there.JOURNAL)
     assert code == 0 or "no run" in told or "no journal" in told, f"ended at {n}: {told}"
-    assert (host.registry(), host.files()) == before, f"ended at {n}"
+    assert seen(host) == before, f"ended at {n}"
 
 
 def main() -> int:
@@ -66,12 +74,12 @@ def main() -> int:
         host = there.LiveHost(machine)
         host.write(*actions(host))
         host.seal()
-        plan, before = (host.work / "plan.yaml").read_bytes(), (host.registry(), host.files())
+        plan, before = (host.work / "plan.yaml").read_bytes(), seen(host)
         died, calls = host.ask("ended", 10**9, "apply", there.PLAN, "--yes")
         assert not died
-        applied = host.registry()
+        applied = seen(host)[0]
         assert host.hunter("undo", there.JOURNAL)[0] == 0
-        assert (host.registry(), host.files()) == before
+        assert seen(host) == before
         print(f"{calls} changing calls of {MOST} actions", flush=True)
         points = list(range(1 + first, calls + 1, every))
         random.Random(1).shuffle(points)
