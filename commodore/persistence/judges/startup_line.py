@@ -60,9 +60,10 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         more = [(short(started), s) for s in entry.of_file(started, "linux") if s.severity == "high"]
         found, payload = found + more, list(dict.fromkeys([*payload, *([started] if more else [])]))
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
-    if not windows and entry.context.files.of(path).vouched:
+    vouched = not windows and bool(entry.context.files.of(path).vouched)
+    if vouched:
         found = [(subject, s) for subject, s in found if FOREIGN.match(s.words)]
-    if entry.record.get("escadre.line_hidden"):
+    elif entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
     judged = worst(found)
     if judged is None and entry.text("escadre.format") in _PARTS:
