@@ -182,6 +182,8 @@ def main() -> None:
     try:
         with uncollected():
             _serve(int(sys.argv[1]), answer)
+    except BrokenPipeError:  # the parent was killed; the buffer would be written at the end of this process
+        os._exit(1)
     except (OSError, ValueError) as e:  # ValueError: tantivy's words
         answer("failed", (str(e).splitlines() or [""])[0][:200])
 

@@ -8,6 +8,7 @@ import pytest
 
 from commodore.registry.remote import end_point, server
 from fixtures.hives.writer import Value
+from scout.formats.shell.items import shell_items, shell_path
 from tests.commodore.registry_hives import NTUSER, SOFTWARE, run
 
 EXPLORER = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer"
@@ -106,3 +107,27 @@ def test_a_trusted_document_has_a_path_also_where_its_name_is_the_url_of_a_file(
         "https://x.example/d.docm",
         "C:\\Users\\agnes.m\\e.docm",
     ]
+
+
+def wide(*texts: str) -> tuple[list[int], bytes]:
+    """Lengths in characters, with the NUL, and the texts."""
+    return [len(text) + 1 for text in texts], b"".join(f"{text}\0".encode("utf-16-le") for text in texts)
+
+
+def device_item(signature: int, head: bytes) -> bytes:
+    return pack("<HBBHI", 10 + len(head), 0, 0, len(head), signature) + head
+
+
+def test_folders_of_a_phone_have_the_names_and_times_of_their_items():
+    lengths, texts = wide("Interner Speicher", "SID-{10001}", "Generic hierarchical")
+    storage = device_item(0x10312005, bytes(28) + pack("<4I", *lengths, 0) + texts)
+    lengths, texts = wide("DCIM", "DCIM ü", "{0001}")
+    stored = device_item(
+        0x07192006, bytes(16) + pack("<QQ", 133_000_000_000_000_000, 132_000_000_000_000_000) + bytes(20) + pack("<3I", *lengths) + texts
+    )
+    items = shell_items(storage + stored + bytes(2))
+    assert [(item.kind, item.name) for item in items] == [("device storage", "Interner Speicher"), ("device file", "DCIM ü")]
+    assert (items[1].modified, items[1].created) == ("2022-06-18T04:26:40.0000000Z", "2019-04-17T18:40:00.0000000Z")
+    assert shell_path(items) == "Interner Speicher\\DCIM ü"
+    with pytest.raises(ValueError, match="name of a device's folder is cut"):
+        shell_items(device_item(0x07192006, bytes(52) + pack("<3I", 1 << 31, 0, 0)) + bytes(2))
