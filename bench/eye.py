@@ -37,7 +37,8 @@ from bench.copies import from_event_logs  # noqa: E402
 from commodore.case.jsonl import lines  # noqa: E402
 from commodore.schema import registry  # noqa: E402
 from eye.dashboards.bars import bucket  # noqa: E402
-from eye.index.build import all_sources, index, mark, part_number, writer_of  # noqa: E402
+from eye.index.adding import mark, part_number, writer_of  # noqa: E402
+from eye.index.build import all_sources, index  # noqa: E402
 from eye.index.documents import Documents  # noqa: E402
 from eye.index.schema import opened, schema  # noqa: E402
 from eye.index.store import Store  # noqa: E402

@@ -57,6 +57,8 @@ class Artefact:
     """False: a file of a matching path is read whatever its first bytes are; the magic only adds files of other names and places"""
     by_name: bool = True
     """False: a file that is given alone, without its place on the host, is not known by its name"""
+    taken_in: bool = False
+    """True: it also reads files that other files take in for it (`Include`, `AuthorizedKeysFile`): the fact `included_by` names it"""
     holds: Holds | None = None
     """what it reads in a shared container (`commodore/containers/`). Then `parse` and `expected` get what the opened container offers in
     place of the evidence, and `match`, `magic` and `group` are those of the container where they are not given"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -144,6 +144,7 @@ class ArtefactMatcher:
         self._whole: dict[tuple[str, str], re.Pattern[str]] = {}
         self._magic: dict[tuple[int, bytes], frozenset[str]] = {}
         self._container: dict[str, str] = {}
+        self._taken_in = frozenset(name for name, entry in known.items() if entry.artefact.taken_in)
         self._strict = frozenset(name for name, entry in known.items() if entry.artefact.magic and entry.artefact.magic_required)
         for name, entry in known.items():
             for pattern in entry.artefact.match:
@@ -221,9 +222,13 @@ class ArtefactMatcher:
         low = name.lower()
         return next((f"{folder}{name}" for pattern, folder in self._homes if pattern.fullmatch(low)), "")
 
-    def match(self, path: str, head: bytes, source: str = "") -> Match:
-        """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter; `source`: native path."""
+    def match(self, path: str, head: bytes, source: str = "", included: Collection[str] = ()) -> Match:
+        """Return the artefacts that read a file. `head`: its first `self.head` bytes, fewer where it is shorter; `source`: native path;
+        `included`: artefacts as which another file takes it in.
+        """
         promised = self.of_source(source, path)
+        if included:
+            promised = tuple(sorted(self._taken_in.intersection(included).union(promised)))
         if not head or path.startswith("live/"):
             return Match(promised)
         size = len(head)

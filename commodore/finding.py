@@ -100,7 +100,7 @@ class FindingTarget(TypedDict, total=False):
     start, account, control_set   settings of a service
     principal     account of a scheduled task
     scope, drop_in   `system` or `user`, and the drop-in's name, of a systemd unit
-    namespace, wmi_class   place of an object of WMI; its `path` has both and its keys
+    namespace, wmi_class   place of an object of WMI; its `path` has both and its keys. hive, key of a provider: that of its COM server
     pid, started, image_sha256   number, start (RFC 3339 UTC) and SHA-256 of the program of a running process; its `path` is the program
     bindings, filters      paths of what leads to a consumer of WMI, in the same order: one filter for each binding
     """

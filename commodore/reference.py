@@ -30,6 +30,8 @@ TABLE = "persistence-table.md"
 """Name of the page that compares the registry artefacts with those of other programs."""
 COLLECTION = "collection.md"
 """Name of the page of what SCOUT collects."""
+LONG = 1200
+"""characters of a fact from which on it is a list of its own"""
 LOG_SOURCES = 8
 """Names of Sigma log sources that a page lists at most."""
 
@@ -115,6 +117,7 @@ def page(artefact: Artefact) -> str:
         parts.append(f"**What it does not prove.** {artefact.proves_not}")
     facts = [
         ("read from", ", ".join(f"`{m}`" for m in artefact.match)),
+        ("reads too", "files that others take in (`Include`, `source` and their like)" if artefact.taken_in else ""),
         ("known by content", ", ".join(f"`{m!r}` at {at}" for at, m in artefact.magic)),
         ("reads there", str(artefact.holds or "")),
         ("made from", ", ".join(f"[{d}]({d}.md)" for d in artefact.datasets)),
@@ -129,6 +132,8 @@ def page(artefact: Artefact) -> str:
         ("Sigma log source", _log_sources(artefact.name)),
         ("parser", f"{artefact.name}/{artefact.version}"),
     ]
+    lists = {name: value.split(", `") for name, value in facts if len(value) > LONG}
+    facts = [(name, f"{len(lists[name])}: see below" if name in lists else value) for name, value in facts]
     parts.append("\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(value)} |" for name, value in facts if value)]))
     if artefact.times:
         parts.append(
@@ -138,6 +143,8 @@ def page(artefact: Artefact) -> str:
         f"| `{n}` | {fields[n].type}{' (list)' if fields[n].many else ''} | {_cell(fields[n].meaning)} |" for n in sorted(artefact.fields)
     ]
     parts.append("\n".join(["## Fields", "", "| field | type | meaning |", "|---|---|---|", *rows]))
+    for name, values in lists.items():
+        parts.append(f"## {name.capitalize()}\n\n" + "\n".join(f"- `{value.removeprefix('`')}" for value in values))
     parts.append("## Sources\n\n" + "\n".join(f"- {s}" for s in artefact.sources))
     return "\n\n".join(parts) + "\n"
 

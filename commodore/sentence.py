@@ -103,13 +103,11 @@ def form_above(path: str) -> int:
     return _form_of(path, f"{path}\\x")
 
 
-@lru_cache(maxsize=1 << 13)
 def form_within(name: str) -> int:
     """Return the form of a name in the middle of a path. The form of a path is the least of its parts."""
     return _form_of(name, f"x{name}\\x")
 
 
-@lru_cache(maxsize=1 << 13)
 def form_last(name: str) -> int:
     """Return the form of a name at the end of a path."""
     return _form_of(name, f"x{name}")

@@ -18,6 +18,7 @@ places      where this kind may act. Anywhere else it is refused unless the user
             component, `**` across components
 class       reversible, compensable or irreversible. stage: the order within a plan. reboot: "yes" where it takes effect at the next start
 what        the title of an action, with `detail` for a second line ({path}, {name}, {data}; {begin} and {end} of the data)
+inside      the title where the target is a drop-in in a folder of the object, {owner} (`/x/y.service.d/z.conf` → `y.service`)
 risk, back  what a person reads in the plan
 """
 
@@ -79,6 +80,8 @@ class RemovalKind:
     cls: str
     reboot: str
     what: str
+    inside: str
+    """the title of an action on a drop-in, '' where that is no other one"""
     detail: str
     risk: str
     back: str
@@ -122,7 +125,7 @@ def catalogue() -> dict[str, RemovalKind]:
             e.get("check", ""),
             places,
             e["removal"],
-            *(e[name] for name in ("stage", "class", "reboot", "what", "detail", "risk", "back")),
+            *({"inside": "", **e}[name] for name in ("stage", "class", "reboot", "what", "inside", "detail", "risk", "back")),
         )
         words = entry.target in TARGETS and entry.stage in STAGES and entry.cls in CLASSES and entry.reboot in ("yes", "no")
         if not words or entry.os not in SYSTEMS or entry.removal not in REMOVALS:

@@ -20,6 +20,7 @@ from hunter.host.view import FileView, HostView
 from hunter.host.windows_logins import administrators as windows_administrators
 from hunter.mechanisms import mechanism_of
 from hunter.objects import of, told
+from hunter.overlaps import overlaps
 from hunter.packages import Owned, owned
 from hunter.plan.model import RemovalAction
 from hunter.ref import Ref
@@ -118,7 +119,12 @@ def refusals(view: HostView, actions: Sequence[RemovalAction], known: Sequence[s
         elif asked.unread and a.target.line is None:
             notes[a.id] = f"{'; '.join(asked.unread)}: whether a package owns it is not known"
     after = FilesAfterwards(view, actions)
-    wrong = _checked(view, after, actions) | _last_login(view, after, actions, known) | _last_administrator(view, actions, known)
+    wrong = (
+        overlaps(actions)
+        | _checked(view, after, actions)
+        | _last_login(view, after, actions, known)
+        | _last_administrator(view, actions, known)
+    )
     return Refusals(found | {k: v for k, v in wrong.items() if k not in found}, notes)
 
 

@@ -7,6 +7,8 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,11 @@ PACKAGES = ("scout", "commodore", "eye", "hunter", "escadre")
 MODULES = sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py"))
 
 
+@cache
+def parsed() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
 def test_a_module_stays_within_400_lines_or_says_why_not() -> None:
     long = [p for p in MODULES if len(p.read_text(encoding="utf-8").splitlines()) > 400]
     assert [str(p.relative_to(ROOT)) for p in long if "400 lines" not in "".join(p.read_text(encoding="utf-8").splitlines()[:3])] == []
@@ -28,12 +35,30 @@ def test_a_module_stays_within_400_lines_or_says_why_not() -> None:
 
 def test_a_public_class_name_occurs_once_in_the_tree() -> None:
     places: dict[str, list[str]] = {}
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in parsed().items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert len(places) > 100
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+FINDS = {("commodore", "catalogue"): {"artefacts", "derived"}}
+"""rooms that import a folder to find what is in it, which may stand above them"""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_rooms_of_a_package_have_an_order_in_which_each_imports_only_from_below(package: str) -> None:
+    below: dict[str, set[str]] = {}
+    for path, tree in parsed().items():
+        above, room, *_ = path.relative_to(ROOT).with_suffix("").parts
+        for node in ast.walk(tree) if above == package else ():
+            named = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                named = [f"{node.module}.{one.name}" for one in node.names]
+            rooms = {parts[1] for parts in (name.split(".") for name in named) if parts[0] == package and len(parts) > 1}
+            below.setdefault(room, set()).update(rooms - {room} - FINDS.get((package, room), set()))
+    TopologicalSorter(below).prepare()
 
 
 def test_no_error_is_swallowed_without_a_word() -> None:

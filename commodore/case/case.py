@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +10,7 @@ from typing import Any, Self
 import orjson
 
 from commodore.case import private
+from commodore.case.lock import alone
 from commodore.case.partition import Partition, partitions
 from commodore.case.reader import SCHEMA, check_schema
 from commodore.hits import LoadedRules
@@ -23,6 +23,7 @@ class Case:
     def __init__(self, root: Path) -> None:
         self.root, self.work = root, root / ".work"
         self.about: dict[str, Any] = {"schema": SCHEMA, "rules": {}}
+        self._lock = contextlib.ExitStack()
 
     def check(self) -> None:
         """Raise Complaint where the directory is something else. Nothing is made."""
@@ -39,36 +40,29 @@ class Case:
         try:
             self._open()
         except OSError as e:
+            self._lock.close()
             raise Complaint(f"{self.root} cannot be written: {e.strerror}.", "Give another directory with -o.") from None
+        except BaseException:
+            self._lock.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        (self.work / "lock").unlink(missing_ok=True)
+        self._lock.close()
 
     def _open(self) -> None:
         private.folder(self.root)
         self.root.chmod(private.FOLDER)
+        self._lock.enter_context(alone(private.folder(self.work) / "lock", self._refuse))
         with contextlib.suppress(FileNotFoundError):
             self.about = orjson.loads((self.root / "case.json").read_bytes())
             check_schema(self.root, self.about)
-        private.folder(self.work)
         private.folder(self.root / "records")
-        self._lock()
         self._adopt_waiting()
 
-    def _lock(self) -> None:
-        import psutil
-
-        lock = self.work / "lock"
-        try:
-            holder = int(lock.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
-            holder = 0
-        if holder and holder != os.getpid() and psutil.pid_exists(holder):
-            raise Complaint(
-                f"{self.root} is being processed by process {holder}.", "Wait until it ends, or give another directory with -o."
-            )
-        private.write(lock, [str(os.getpid()).encode()])
+    def _refuse(self, holder: str) -> None:
+        who = f"process {holder}" if holder else "another process"
+        raise Complaint(f"{self.root} is being processed by {who}.", "Wait until it ends, or give another directory with -o.")
 
     def partition(self, collection: str) -> Partition:
         """Return the files of a collection."""

@@ -11,7 +11,8 @@ from commodore import catalogue
 from commodore.artefact import Cut
 from commodore.case import ledger
 from commodore.engine import links, scratch
-from commodore.engine.inputs import EvidenceCollection, Member
+from commodore.engine.included import MARK, mark
+from commodore.engine.inputs import EvidenceCollection, Member, PlainCollection
 from commodore.engine.searching import Borders
 from commodore.engine.seen import SeenMembers
 from commodore.engine.stream import Cutter, Hashing, Piece, Read, after
@@ -80,6 +81,9 @@ class Plan:
     def tasks(self) -> Iterator[Task]:
         """Yield all tasks, in an order that depends only on the input."""
         group: list[_Held] = []
+        if isinstance(self.collection, PlainCollection) and (reason := mark(self.collection.files, self.host)):
+            head = {"collection": self.collection.id, "member": -1, "path": "files that others take in"}
+            self.linked.append(ledger.unread(head, reason))
         for member in self.collection.members():
             self.now = member.source
             self.seen.note(member)
@@ -145,7 +149,7 @@ class Plan:
         matcher, known = catalogue.matcher(), catalogue.artefacts()
         reader = Hashing(member.read, packaged=member.size <= PACKAGED and may_be_packaged(member.source))
         head = reader.exactly(matcher.head)
-        match = matcher.match(member.below, head, member.source)
+        match = matcher.match(member.below, head, member.source, member.facts.get(MARK, ()))
         self._note(member, match)
         if not match.names:
             self._no_reader(member, match)
@@ -185,7 +189,9 @@ class Plan:
         head = reader.exactly(matcher.head)
         main = place.role == "main"
         match = (
-            matcher.match(member.below, head, member.source) if main else catalogue.Match(matcher.of_source(member.source, member.below))
+            matcher.match(member.below, head, member.source, member.facts.get(MARK, ()))
+            if main
+            else catalogue.Match(matcher.of_source(member.source, member.below))
         )
         self._note(member, match)
         job = self._job(member, reader, head, match.names + self._searches(member), room)

@@ -84,6 +84,7 @@ def prepared(setup: Setup, pipe: Connection) -> Worker:
     _limit(setup.memory)
     worker = Worker(setup.load(), pipe)
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     return worker
 
 

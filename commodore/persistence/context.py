@@ -24,22 +24,27 @@ class HostFacts:
         self._records = records
 
     @cached_property
-    def _servers(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+    def _classes(self) -> dict[str, list[tuple[str, str, str]]]:
+        found: dict[str, list[tuple[str, str, str]]] = {}
         for record in islice(self._records("com_classes"), _MOST):
             name, line = str(record.get("escadre.com.class") or "").lower(), record.get("process.command_line")
             if name and line:
-                found.setdefault(name, []).append(str(line))
+                place = str(record.get("registry.hive") or ""), str(record.get("registry.key") or "")
+                found.setdefault(name, []).append((*place, str(line)))
         return found
 
     def servers(self, clsid: str) -> list[str]:
         """Return the libraries and programs of a COM class, of the machine and of its users."""
-        return self._servers.get(clsid.lower(), [])
+        return [line for _, _, line in self.server_keys(clsid)]
+
+    def server_keys(self, clsid: str) -> list[tuple[str, str, str]]:
+        r"""Return (hive, key, command line) of the servers of a COM class, such as `HKLM\SOFTWARE`, `Classes\CLSID\{…}\InprocServer32`."""
+        return self._classes.get(clsid.lower(), [])
 
     @property
     def knows_classes(self) -> bool:
         """Return whether COM classes are among the evidence at all."""
-        return bool(self._servers)
+        return bool(self._classes)
 
     @cached_property
     def tasks(self) -> dict[str, list[str]]:

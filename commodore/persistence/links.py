@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from scout.formats.unit_names import place
 
 _REASON = sentence("{name}: {path!q} is a link to {to!q}, which was {read} there: {words}; expected: {expected}.")
 
+_NOTE = re.compile(r"/etc/(?:init\.d|rc[0-6S]\.d|runit)/README")
+"""Links to documentation beside init scripts, under a name that init does not start"""
+
 
 def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iterable[str]], collection: str, host: str) -> Iterator[Hit]:
     """Yield hits on links. `lines`: of the member list; `datasets`: path below the root → names of the artefacts that read it."""
@@ -26,7 +30,7 @@ def link_hits(lines: Iterable[Mapping[str, Any]], datasets: Callable[[str], Iter
             continue
         to = resolved(path, text)
         judged = worst([(short(to), s) for s in of_file(to, "linux")])
-        if judged is None:
+        if judged is None or (_NOTE.fullmatch(path) and to.startswith("/usr/share/doc/")):
             continue
         severity, words = judged
         read = "read" if line.get("followed") else "not read"

@@ -13,6 +13,8 @@ from scout.formats import commandline
 from scout.formats.linux_paths import one_path
 
 HIDDEN_LINE = ("the line", Suspicion("high", "has control characters that hide part of it on a terminal"))
+FOREIGN = re.compile(r"loads|opens a connection|unpacks|gives a shell|runs something in|looks for programs|has the name")
+"""Suspicions that concern a command in a file of a package too"""
 _ESCAPED = re.compile(r"\\x([89a-f][0-9a-f])")
 """a byte that is no UTF-8, as the text of a record has it"""
 _PROGRAM_FOLDERS = ("/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/")

@@ -57,11 +57,9 @@ class ValuePlace(NamedTuple):
     hives: str
     absent: str = ""
 
-    def holds(self, path: str, name: str, *, user: bool) -> bool:
-        """Return whether a value of a key is one of them; `path` is the normalised path of the key."""
-        if self.hives != "any" and (self.hives == "user") != user:
-            return False
-        return _names(self.values).fullmatch(name) is not None and key_matcher(self.keys).fullmatch(path) is not None
+    def names(self, name: str, *, user: bool) -> bool:
+        """Return whether a value is one of them, in a hive of a user or of the machine. Its key is."""
+        return self.hives in ("any", "user" if user else "machine") and _names(self.values).fullmatch(name) is not None
 
 
 @cache
@@ -93,14 +91,27 @@ def rows_of_file(path: str, os: str = "linux") -> dict[str, tuple[str, ...]]:
     return found
 
 
+@cache
+def _places_of_part() -> dict[str, set[tuple[int, ValuePlace]]]:
+    """Return the longest part of a key path that has no wildcard, in lower case ('' for none) → places with it and their numbers."""
+    found: dict[str, set[tuple[int, ValuePlace]]] = {}
+    for number, place in enumerate(value_places()):
+        for pattern in place.keys:
+            part = max((part for part in pattern.split("\\") if "*" not in part), key=len, default="")
+            found.setdefault(part.lower(), set()).add((number, place))
+    return found
+
+
 @lru_cache(maxsize=4096)
 def _places_of_key(path: str) -> tuple[ValuePlace, ...]:
-    return tuple(place for place in value_places() if key_matcher(place.keys).fullmatch(path))
+    """Return the places of a key, by row. Only those are tested of which the path has a part."""
+    near = set().union(*(_places_of_part().get(part, ()) for part in ("", *path.lower().split("\\"))))
+    return tuple(place for _, place in sorted(near) if key_matcher(place.keys).fullmatch(path))
 
 
 def rows_of_value(path: str, name: str, *, user: bool, beside: Callable[[str], object] = lambda _: None) -> tuple[str, ...]:
     """Return the rows that read a value of a key, by its normalised path. `beside`: name → another value of the key, None without it."""
-    held = (place for place in _places_of_key(path) if place.holds(path, name, user=user))
+    held = (place for place in _places_of_key(path) if place.names(name, user=user))
     return tuple(dict.fromkeys(place.row for place in held if not place.absent or beside(place.absent) is None))
 
 

@@ -24,7 +24,9 @@ def unread(records: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> Iterat
     `paths`: of all files of the host. `%h` in a name stands for any text.
     """
     wanted: dict[str, bool] = {}
+    read: set[object] = set()
     for record in records:
+        read.add(record.get("file.path"))
         for setting in record.get("escadre.settings") or ():
             if len(wanted) < MOST and (found := _INCLUDE.match(setting)):
                 name = found["quoted"] or re.sub(r"\\(.)", r"\1", found["plain"])
@@ -36,6 +38,6 @@ def unread(records: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> Iterat
         for name, is_folder in wanted.items():
             pattern = re.escape(name.rstrip("/")).replace("%h", "[^/]*")
             fits = re.fullmatch(pattern, above) is not None and not _SKIPPED.fullmatch(last) if is_folder else re.fullmatch(pattern, path)
-            if fits and path not in seen and "sudoers" not in rows_of_file(path[1:], "linux"):
+            if fits and path not in seen and path not in read and "sudoers" not in rows_of_file(path[1:], "linux"):
                 seen.add(path)
                 yield path

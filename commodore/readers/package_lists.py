@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from commodore.artefact import Artefact, Problem, Record
-from commodore.evidence import Evidence
+from commodore.evidence import Evidence, Group
 from commodore.fence import fenced
 from commodore.host import Host
 from scout.formats.packages import PackageFile
@@ -35,6 +35,7 @@ def package_artefact(module: ModuleType, *, name: str, title: str, system: str, 
         "files of settings. A program with this path and digest is the one of the package; one with another digest was changed.",
         proves_not="That the list is true: whoever is root can rewrite it.",
         match=module.FILES,
+        group=Group({"wal": module.LOG}) if hasattr(module, "LOG") else None,
         targets=("LF05",),
         by_name=False,
         fields=(
@@ -58,6 +59,8 @@ def package_artefact(module: ModuleType, *, name: str, title: str, system: str, 
         with evidence.open() as stream:
             content = stream.read(_LARGEST)
         damaged = [f"only the first {_LARGEST >> 20} MiB were read"] if evidence.length > _LARGEST else []
+        if log := evidence.companions.get("wal"):
+            content = module.merged(content, log.data, damaged.append)
         parts = list(_parts(module.brought(evidence.source, content, damaged.append)))
         yield from fenced(enumerate(parts), lambda part: str(part[0]), _record)
         yield from map(Problem, damaged)

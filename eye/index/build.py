@@ -3,7 +3,7 @@
     index/v<format>-<digest>/     the index: segments, and meta.json, which tantivy replaces in one step at a commit
     index/v…/words-<n>.zst        all words of the state that commit n left (eye.index.dictionary)
     index/v…/torn.json            mark of a file that did not read to its end → what is missing (eye.index.torn)
-    index/.lock                   held by the run that builds (eye.index.lock)
+    index/.lock                   held by the run that builds (commodore.case.lock)
 
 The digest names the field registry: an index of other fields or of another format is another folder, and the old one is removed when the
 new one is committed. Every document carries the file that it came from with its size and time, so the index itself lists its content: a
@@ -13,15 +13,13 @@ The folder can be deleted at any time.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import shutil
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -31,28 +29,20 @@ import tantivy
 
 from commodore.case import private
 from commodore.case.jsonl import lines
+from commodore.case.lock import alone
 from commodore.schema import registry
 from eye.case import Source, cannot_write, finding_sources, open_case, sources
 from eye.index import dictionary, torn
-from eye.index.documents import Documents, read_line
-from eye.index.lock import alone
+from eye.index.adding import Adder, Progress, mark, uncollected, writer_of
+from eye.index.apart import Apart, clear, worth_it
+from eye.index.joined import join
 from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
 FORMAT = 8
-HEAP = 60_000_000
-"""Bytes per worker that tantivy gathers before it writes a segment."""
 MOST_WORKERS = 4
 COMMIT_RECORDS = 2_000_000
 """Records after which a long run commits, so that a kill costs no more."""
-BLOCK = 100_000
-"""Bytes of lines that are made into documents before these are added: a change between Python and the engine at each record would cost
-a tenth of the build, since each empties the processor's caches of the other.
-"""
-PROGRESS = 2_000
-"""Records after which progress is reported."""
-
-Progress = Callable[[str, int], None]
 
 
 @dataclass
@@ -81,24 +71,19 @@ def all_sources(case: Path) -> list[Source]:
     return [*sources(case), *finding_sources(case)]
 
 
-def mark(source: Source) -> str:
-    """Return the term that marks a file, in its current state, as indexed."""
-    return f"{source.dataset}/{source.collection}@{source.stamp}"
-
-
 def index(
     path: str | Path, *, workers: int | None = None, progress: Progress | None = None, waiting: Callable[[str], None] | None = None
 ) -> Built:
     """Bring the index of a case up to date and return what was done.
 
-    `workers`: processors to use (all, at most four, unless given): one makes the documents, the others are tantivy's threads. (Two threads
-    on two processors would wait for each other, which costs a quarter of the build.) One run at a time: where another process is building,
-    `waiting` is called with its process id (or ''), and its finished parts are used. A damaged index is built anew. Raises Complaint.
+    `workers`: processors to use (all, at most four, unless given): a process for each where there is much to build, else one makes the
+    documents and the others are tantivy's threads. One run at a time: where another process is building, `waiting` is called with its
+    process id (or ''), and its finished parts are used. A damaged index is built anew. Raises Complaint.
     """
     case = open_case(path)
     home = case / "index"
     try:
-        with alone(home, waiting), _uncollected():
+        with alone(home / ".lock", waiting), uncollected():
             return _index(case, home, workers or max(1, min(MOST_WORKERS, os.cpu_count() or 1)), progress)
     except OSError as e:
         raise cannot_write(home, e.strerror or e) from e
@@ -117,19 +102,14 @@ def _index(case: Path, home: Path, workers: int, progress: Progress | None) -> B
     gone = [term for term in present if term not in wanted]
     told = {term: why for term, why in torn.read(folder).items() if term in wanted}
     stale = [source for term, source in wanted.items() if term not in present and term not in told and not _empty(source)]
-    if gone or stale:
-        writer = writer_of(found, workers)
-        try:
-            for term in gone:
-                writer.delete_documents_by_term(PART, term)
-            done.built_records = _Run(writer, told, progress).add(stale)
-            torn.write(folder, told)
-            writer.commit()
-        finally:
-            writer.wait_merging_threads()
-        found.reload()
+    clear(home)
+    if worth_it(stale, workers):
+        done.built_records = _several(folder, min(workers, len(stale)), stale, gone, told, progress)
+    elif gone or stale:
+        done.built_records = _one(folder, found, workers, stale, gone, told, progress)
+    found.reload()
     renewed = {(source.dataset, source.collection) for source in stale}
-    done.dropped = sum(tuple(term.partition("@")[0].split("/", 1)) not in renewed for term in gone)
+    done.dropped = sum(_of(term) not in renewed for term in gone)
     done.built, done.names = len(stale), [source.dataset for source in stale]
     done.parts, done.records = len(marks(found.searcher())), found.searcher().num_docs
     done.torn = list(told.values())
@@ -142,9 +122,49 @@ def _index(case: Path, home: Path, workers: int, progress: Progress | None) -> B
     return done
 
 
-def writer_of(found: tantivy.Index, workers: int) -> tantivy.IndexWriter:
-    """Return what writes to an index with so many processors."""
-    return found.writer(HEAP * workers, max(1, workers - 1))
+def _one(
+    folder: Path, found: tantivy.Index, workers: int, stale: list[Source], gone: list[str], told: dict[str, str], progress: Progress | None
+) -> int:
+    """Take files out and add files in this process; the number of records that were added."""
+    writer = writer_of(found, workers)
+    try:
+        for term in gone:
+            writer.delete_documents_by_term(PART, term)
+        adder, total, since = Adder(writer, told, progress), 0, 0
+        for source in stale:
+            number = adder.add(source)
+            total, since = total + number, since + number
+            if since >= COMMIT_RECORDS:
+                writer.commit()
+                since = 0
+        torn.write(folder, told)
+        writer.commit()
+    finally:
+        writer.wait_merging_threads()
+    return total
+
+
+def _several(folder: Path, workers: int, stale: list[Source], gone: list[str], told: dict[str, str], progress: Progress | None) -> int:
+    """The same by several processes."""
+    renewed = {(source.dataset, source.collection) for source in stale}
+    left = set(gone)
+
+    def joined(others: list[Path], sources: list[Source]) -> None:
+        """Take out what these files replace, and what is no more."""
+        nonlocal left
+        added = {(source.dataset, source.collection) for source in sources}
+        out = {term for term in left if (part := _of(term)) in added or part not in renewed}
+        left -= out
+        torn.write(folder, told)
+        join(folder, others, sorted(out))
+
+    return Apart(folder.parent, workers, told, progress, joined, COMMIT_RECORDS).build(stale)
+
+
+def _of(term: str) -> tuple[str, str]:
+    """Dataset and collection of a mark."""
+    dataset, _, collection = term.rpartition("@")[0].partition("/")
+    return dataset, collection
 
 
 def _open(folder: Path) -> tantivy.Index:
@@ -271,88 +291,3 @@ def readable(folder: Path) -> tantivy.Index:
             shutil.rmtree(aside, ignore_errors=True)  # a thread of tantivy may make its lock file in it meanwhile
             if not aside.exists():
                 break
-
-
-def part_number(source: Source) -> int:
-    """The upper 31 bits of the row numbers of a file: the same in every build."""
-    digest = hashlib.blake2b(f"{source.dataset}\0{source.collection}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-class _Run:
-    """Adds files of records to an index. `told`: what did not read, by the mark of its file."""
-
-    def __init__(self, writer: tantivy.IndexWriter, told: dict[str, str], progress: Progress | None) -> None:
-        self.writer, self.told, self.progress = writer, told, progress
-        self.documents = Documents()
-        self.first = 0
-        """number of the first record of the file"""
-
-    def add(self, stale: list[Source]) -> int:
-        """Add files; the number of records."""
-        total = since = 0
-        for source in stale:
-            number = self._file(source)
-            total, since = total + number, since + number
-            if since >= COMMIT_RECORDS:
-                self.writer.commit()
-                since = 0
-        return total
-
-    def _file(self, source: Source) -> int:
-        part, number, bad = mark(source), 0, torn.Lines(source.path)
-        self.documents.begin(part)
-        self.first = part_number(source) << 32
-        block: list[bytes] = []
-        size = 0
-        try:
-            for number, line in enumerate(lines(source.path), 1):
-                block.append(line)
-                size += len(line)
-                if size >= BLOCK:
-                    self._add(block, number - len(block), bad)
-                    block, size = [], 0
-                if self.progress and number % PROGRESS == 0:
-                    self.progress(source.dataset, PROGRESS)
-        except Complaint as complaint:
-            bad.ends(number, complaint)
-        self._add(block, number - len(block), bad)
-        if self.progress:
-            self.progress(source.dataset, number % PROGRESS)
-        if why := bad.told():
-            self.told[part] = why
-        return number - bad.count
-
-    def _add(self, block: list[bytes], before: int, bad: torn.Lines) -> None:
-        """Make the documents of a block of lines, then give them to the engine. `before`: lines of the file that precede it."""
-        make, add, loads = self.documents.make, self.writer.add_json, orjson.loads
-        made: list[str] = []
-        rows: list[int] = []
-        for number, line in enumerate(block, before + 1):
-            try:
-                record = loads(line)
-            except ValueError:
-                record = bad.lenient(number, line)
-            if type(record) is dict:
-                rows.append(number)
-                made.append(make(record, line, self.first + number - 1))
-            elif record is not None:
-                bad.no_record(number, "not an object")
-        for n, text in enumerate(made):
-            try:
-                add(text)
-            except ValueError:  # a value that the engine does not take as it is
-                line = block[rows[n] - before - 1]
-                add(self.documents.careful(read_line(line), line, self.first + rows[n] - 1))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Records are trees that are freed at once: looking for cycles among them would take a tenth of the time of a build."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -36,7 +36,7 @@ from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
 from eye.query.values import within
-from eye.query.wildcards import automaton, expanded, literal, pieces
+from eye.query.wildcards import automaton, expanded, literal, pieces, rows
 from eye.query.words import fold, words
 from scout.console import COULD_NOT, Complaint
 
@@ -49,6 +49,8 @@ MOST_STATES = 5_000
 """States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
+MOST_ENDS = 300
+"""Words with the same end that are looked for in a row with others."""
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
 """Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
@@ -208,17 +210,24 @@ class Compiler:
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
         certain = self.near_certain(node, fields) if isinstance(node, Text) else [] if name else self.value_certain(node)
-        candidates = (
-            self.near(node, fields) if isinstance(node, Text) else both([self.piece(node, one, fields) for one in pieces(node.parts)])
-        )
+        candidates = self.near(node, fields) if isinstance(node, Text) else union([self.holding(node, one) for one in fields])
         if certain:
             candidates = Q.boolean_query([(Must, candidates), (MustNot, union(certain))])
         rows = self.engine.checked(node, candidates)
         return union([*certain, *([self.one_of(NUMBER, rows)] if rows else [])])
 
-    def piece(self, node: Leaf, piece: tuple[str, ...], fields: Sequence[str]) -> tantivy.Query:
-        """Records that have a word, or a word of a shape."""
-        return union([self.term(f, piece[0]) if len(piece) == 1 else self.like(f, node, piece) for f in fields])
+    def holding(self, node: Pattern, name: str) -> tantivy.Query:
+        """Records that have all words of a pattern in a field, and those in a row that nothing parts in the pattern."""
+        found = []
+        for row in rows(node.parts):
+            found += [self.term(name, one[0]) if len(one) == 1 else self.like(name, node, one) for one in row]
+            texts = [literal(one[0]) + (".*" if len(one) > 1 else "") for one in row if one[0] != ANY]
+            if len(row) > 1 and len(texts) < len(row):  # the first may begin before the pattern
+                ends = self.engine.words_containing(row[0][1], at_end=True, most=MOST_ENDS)
+                texts = ["|".join(map(literal, ends)), *texts] if ends else texts
+            if len(texts) > 1:
+                found.append(Q.regex_phrase_query(self.schema, name, [*texts]))
+        return both(found)
 
     def value_certain(self, node: Pattern) -> list[tantivy.Query]:
         """Records that have a pattern in a value that is a term: they need no reading."""

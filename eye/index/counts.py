@@ -110,7 +110,11 @@ class Counts:
         """Seconds of the buckets of summaries; 0 where even days are too many."""
         with self._lock:
             if self._fine is None:
-                self._fine = next((width for width in FINE if self._filled(width) <= MOST_BARS), 0)
+                self._fine = 0
+                for width in reversed(FINE):  # to count the buckets of the finest costs most
+                    if self._filled(width) > MOST_BARS:
+                        break
+                    self._fine = width
             return self._fine
 
     def _filled(self, width: int) -> int:

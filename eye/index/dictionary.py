@@ -41,10 +41,11 @@ def read(folder: Path, searcher: tantivy.Searcher) -> bytes:
 
 
 def _collect(searcher: tantivy.Searcher) -> bytes:
-    words: set[str] = set()
-    for name in (ALL, *text_fields()):
-        words.update(term for term, _ in searcher.terms_with_prefix(name, ""))
-    return ("\n" + "\n".join(sorted(words)) + "\n").encode()
+    words = [term for term, _ in searcher.terms_with_prefix(ALL, "")]  # nearly all of them, in order already
+    others = {term for name in text_fields() for term, _ in searcher.terms_with_prefix(name, "")}
+    words += sorted(others.difference(words))
+    words.sort()
+    return ("\n" + "\n".join(words) + "\n").encode()
 
 
 def containing(words: bytes, part: str, *, at_end: bool = False, most: int, between: bytes = b"\n") -> list[str] | None:

@@ -119,6 +119,7 @@ class Store:
             self._sound()
             self.words()
             self._terms.read_all()
+            self._counts.fine()
 
     def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the words that contain a part, or end with it; None for more than `most`."""
@@ -199,7 +200,7 @@ class Store:
     def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
         """Total, times, facets of hot fields and the first rows of a query: one pass over the hits, and one over the first of them."""
         found = self._counts.summary(asked.compiled, facets)
-        if rows:
+        if rows and found.total:
             early = self._counts.early(found, rows + AHEAD, descending=descending)
             query = asked.compiled if early is None else self._narrowed(asked, early)
             found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(query, 0, rows, descending=descending))]

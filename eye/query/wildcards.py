@@ -67,25 +67,34 @@ def expanded(expression: str) -> int:
     return total + sum(groups)
 
 
-def pieces(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The words that a value must hold to match a pattern anywhere, each as a pattern of its own.
+Word = tuple[str, ...]
+"""A word, or a word of a shape: its text, and ANY where it may be part of a longer word."""
+
+
+def rows(parts: tuple[str, ...]) -> list[list[Word]]:
+    """The words that a value must hold to match a pattern anywhere, each as a pattern of its own; those of one list follow each other.
 
     A word beside a wildcard, or at an end of the pattern, may be part of a longer word.
     """
-    found: list[list[str]] = [[ANY]]
+    found: list[list[list[str]]] = [[[ANY]]]
     for part in parts:
         if part in (ANY, ONE):
-            found[-1].append(ANY)
-            found.append([ANY])  # a wildcard may span the end of a word
+            found[-1][-1].append(ANY)
+            found.append([[ANY]])  # a wildcard may span the end of a word
             continue
         if any(unicodedata.category(c)[0] == "M" for c in part):  # a mark may belong to a word or part two: no word is certain
-            found += [[ANY], [ANY]]
+            found += [[[ANY]], [[ANY]]]
             continue
         for n, run in enumerate(re.split(r"\W|_", fold(part))):
             if n:
-                found.append([])
+                found[-1].append([])
             if run:
-                found[-1].append(run)
-    found[-1].append(ANY)
-    once = (tuple(p for n, p in enumerate(one) if not (p == ANY and n and one[n - 1] == ANY)) for one in found)
-    return [one for one in once if any(p != ANY for p in one)]
+                found[-1][-1].append(run)
+    found[-1][-1].append(ANY)
+    once = [[tuple(p for n, p in enumerate(one) if not (p == ANY and n and one[n - 1] == ANY)) for one in row] for row in found]
+    return [words for row in once if (words := [one for one in row if any(p != ANY for p in one)])]
+
+
+def pieces(parts: tuple[str, ...]) -> list[Word]:
+    """The same words, one by one."""
+    return [one for row in rows(parts) for one in row]

@@ -57,4 +57,7 @@ foreach ($direction in 'Inbound', 'Outbound') {{
     -Action Block -RemoteAddress $blocked | Out-Null
 }}
 Set-NetFirewallProfile -All -Enabled True
+$weak = Get-NetFirewallProfile -PolicyStore ActiveStore |
+  Where-Object {{ $_.Enabled -ne 'True' -or $_.AllowLocalFirewallRules -eq 'False' }}
+if ($weak) {{ Write-Warning "Group policy makes these rules have no effect in: $($weak.Name). Cut the host off at its switch." }}
 """

@@ -3,7 +3,7 @@ r"""The isolation of the running Windows: two block rules of its firewall, and a
 Block rules go before allow rules, so everything but the allowed addresses and loopback is blocked. Profiles of the firewall that are off
 are switched on meanwhile; the task, which is registered first, and `release` switch them off again.
 Sources: Microsoft, "netsh advfirewall firewall" (add rule: remoteip takes ranges and lists; delete rule), [MS-GPFAS] 2.2.2 (rules in the
-registry), [MS-TSCH] 2.5 (task definitions), GetExtendedTcpTable.
+registry, EnableFirewall and AllowLocalPolicyMerge of policies), [MS-TSCH] 2.5 (task definitions), GetExtendedTcpTable.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from hunter.unsafe import UnsafeError
 from scout.live.windows import _native, connections
 
 _POLICY = r"SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
+_BY_POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
 _PROFILES = {"domainprofile": "DomainProfile", "privateprofile": "StandardProfile", "publicprofile": "PublicProfile"}
 """name for netsh → key of the registry"""
 _REMOTE_PORTS = {22, 3389, 5985, 5986}
@@ -36,6 +37,8 @@ _SECONDS = 60
 
 def isolate(allowed: Iterable[Network], seconds: int) -> None:
     """Put task and rules in place; an older isolation is replaced. UnsafeError where one is refused; then nothing stays."""
+    if against := _forbidden():
+        raise UnsafeError(against)
     every = list(allowed)
     blocked = ",".join(f"{first}-{last}" for version in (4, 6) for first, last in gaps(every, version) if int(last))
     release()
@@ -89,6 +92,8 @@ def responders() -> set[Address]:
 def usable() -> str:
     """Return why this host cannot be isolated, '' where it can."""
     try:
+        if against := _forbidden():
+            return f"{against}: change the policy, or cut the host off at its switch"
         _profiles_off()
         left()
     except (UnsafeError, OSError) as e:
@@ -128,6 +133,19 @@ def _profiles_off() -> list[str]:
             if not enabled:
                 found.append(name)
     return found
+
+
+def _forbidden() -> str:
+    """Return how group policy makes rules of this host have no effect, '' where it does not. Its settings go before those of the host."""
+    winreg = _native.module("winreg")
+    found = []
+    for name, key in _PROFILES.items():
+        with suppress(FileNotFoundError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, rf"{_BY_POLICY}\{key}") as profile:
+            for value, does in (("EnableFirewall", "switches it off"), ("AllowLocalPolicyMerge", "ignores the rules of the host")):
+                with suppress(FileNotFoundError):
+                    if winreg.QueryValueEx(profile, value)[0] == 0:
+                        found.append(f"{does} in the {name} (HKLM\\{_BY_POLICY}\\{key}\\{value})")
+    return f"group policy rules the Windows firewall: it {' and '.join(found)}" if found else ""
 
 
 def _rules() -> Iterator[str]:

@@ -13,7 +13,7 @@ from hunter.host.host import RemovalHost
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Operation
-from hunter.objects.isolation import ISOLATED, OBJECT
+from hunter.objects.isolation import FREE, ISOLATED, OBJECT
 from hunter.plan.model import RemovalTarget
 
 
@@ -32,6 +32,7 @@ class _NetworkIsolation(Operation):
             return found
         if why := here.usable():
             found.problems.append(why)
+            found.states[target.ref] = FREE  # as the plan expects it: the reason is told, not a drift
             return found
         found.states[target.ref] = OBJECT.observe(view, target.ref)
         if found.states[target.ref] == ISOLATED:

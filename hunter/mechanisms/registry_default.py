@@ -1,5 +1,5 @@
 """One registry value gets the data that a clean host has: the option `defaults`, patterns of names → text or number. A pattern with a
-backslash is one of the last part of the key and the name.
+backslash is one of the last part of the key and the name. With the option `since` they hold for Windows of 64 bits from this build on.
 
 The value must be there: an absent one is the default of Windows already. A value without a default is left to a person.
 """
@@ -20,6 +20,9 @@ from hunter.ref import Ref
 from hunter.unsafe import UnsafeError
 
 BACKSLASH = "\\"
+_BUILD = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+_ENVIRONMENT = r"\Control\Session Manager\Environment"
+"""below the control set"""
 
 
 class DefaultRestored(Operation):
@@ -28,11 +31,12 @@ class DefaultRestored(Operation):
     operation = "registry-default"
     stays = True
 
-    def __init__(self, defaults: Mapping[str, str] | None = None, value: str | None = None) -> None:
+    def __init__(self, defaults: Mapping[str, str] | None = None, value: str | None = None, since: int = 0) -> None:
         self._defaults, self._value = {name.casefold(): text for name, text in (defaults or {}).items()}, value
+        self._since = since
 
     def bind(self, options: Mapping[str, Any]) -> Self:
-        return type(self)(options["defaults"], options.get("value"))
+        return type(self)(options["defaults"], options.get("value"), int(options.get("since", 0)))
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         name = self._value if self._value is not None else str(fields.get("name") or "")
@@ -63,6 +67,8 @@ class DefaultRestored(Operation):
             found.problems.append(f"{target.ref.part} has the type {state['type']}, for which no default is known")
         elif value.data == data:
             found.gone = "it has the default already"
+        elif self._since and (unfit := _unfit(view, target.ref.name, self._since)):
+            found.problems.append(unfit)
         return found
 
     def _encoded(self, kind: str, target: RemovalTarget) -> bytes | None:
@@ -72,6 +78,23 @@ class DefaultRestored(Operation):
     def apply(self, found: Inspection, target: RemovalTarget) -> Sequence[Edit]:
         state = found.states[target.ref]
         return [Edit("cut", target.ref, data=self._encoded(state["type"], target))] if state else []
+
+
+def _unfit(view: HostView, key: str, since: int) -> str:
+    """Return why the defaults of a build and those after it, of 64 bits, do not hold for a host; '' where they do."""
+    build = _text(view, _BUILD, "CurrentBuildNumber")
+    bits = _text(view, f"{BACKSLASH.join(key.split(BACKSLASH)[:3])}{_ENVIRONMENT}", "PROCESSOR_ARCHITECTURE")
+    if build.isdecimal() and int(build) >= since and bits == "AMD64":
+        return ""
+    return (
+        f"its default is known for Windows of 64 bits from build {since} on, and this is build {build or 'unknown'} "
+        f"({bits or 'unknown'}): compare it with a clean host of the same build and put it back by hand"
+    )
+
+
+def _text(view: HostView, key: str, name: str) -> str:
+    value = view.registry.value(key, name)
+    return value.data.decode("utf-16-le", "replace").partition("\0")[0] if value else ""
 
 
 def encoded(kind: str, data: str) -> bytes | None:

@@ -49,17 +49,21 @@ def lines(data: bytes) -> list[Cut]:
 
 
 def find_line(data: bytes, line: bytes, number: int | None = None) -> tuple[list[Cut], int]:
-    """Return ([cut of the line with its line end], number of equal lines). `number` counts from 1. `line` has no line end, and is UTF-8."""
+    """Return ([cut of the line with its line end], number of equal lines). `number` counts from 1. `line` has no line end, and is UTF-8.
+
+    A line that differs by a CR at its end is equal too; it is cut only where none is the same byte for byte.
+    """
     encoding = wide(data) or "utf-8"
     end, back = ("\n".encode(encoding), "\r".encode(encoding))
     wanted = line.rstrip(b"\n")
     if encoding != "utf-8":
         wanted = wanted.decode("utf-8", "replace").encode(encoding, "replace")
     spans = lines(data)
-    equal = [i for i, (a, b) in enumerate(spans) if _ended(data[a:b], end) == wanted]
-    if not equal and not wanted.endswith(back):
+    same = [i for i, (a, b) in enumerate(spans) if _ended(data[a:b], end) == wanted]
+    equal = same
+    if not wanted.endswith(back):
         equal = [i for i, (a, b) in enumerate(spans) if _ended(data[a:b], end).removesuffix(back) == wanted]
-    return [spans[i] for i in chosen(equal, equal, number, "line")], len(equal)
+    return [spans[i] for i in chosen(same or equal, same or equal, number, "line")], len(equal)
 
 
 def _ended(line: bytes, end: bytes) -> bytes:

@@ -56,7 +56,8 @@ class _Files:
         except ValueError as e:
             raise ValueError(f"{escape(path)}: {e}") from e
         if _GLOB.search(path) and "path_base64" not in words:
-            raise ValueError(f"{escape(path)}: a pattern is no target; a name that really has such a character is given as path_base64")
+            coded = base64.b64encode(os.fsencode(path)).decode()
+            raise ValueError(f"{escape(path)}: a pattern is no target; a name that really has such a character is path_base64={coded}")
         return Ref(self.kind, path)
 
     def told(self, ref: Ref) -> str:

@@ -13,17 +13,20 @@ import struct
 from collections import defaultdict
 from collections.abc import Collection
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hunter.host.tree import HostTree
 from hunter.host.view import FileView
 from hunter.packages import Cut
 from hunter.unsafe import UnsafeError
-from scout.formats.packages.rpm import FOLDERS
+from scout.formats import sqlite_wal
+from scout.formats.packages.rpm import FOLDERS, merged
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
+_MOST = 512 << 20
+"""bytes of a database that is read with its log"""
 _SQLITE, _LOG = "rpmdb.sqlite", "rpmdb.sqlite-wal"
 _OTHERS = {"Packages": "Berkeley DB", "Packages.db": "ndb"}
 _NAME, _INDEXES, _BASENAMES, _FOLDER_NAMES = 1000, 1116, 1117, 1118
@@ -43,16 +46,15 @@ class _Rpm:
         for folder in FOLDERS:
             names = {name for name, kind in view.names(folder) if kind == "file"}
             if _SQLITE in names:
-                state = view.state(f"{folder}/{_LOG}")
-                if state is not None and state.size:
-                    raise UnsafeError(f"{folder}/{_LOG} holds changes that only rpm merges")
-                found |= _asked(view, f"{folder}/{_SQLITE}", wanted)
+                log = view.state(f"{folder}/{_LOG}")
+                found |= _asked(view, f"{folder}/{_SQLITE}", wanted, f"{folder}/{_LOG}" if log is not None and log.size else "")
             elif other := next((f"{folder}/{name} is {kind}" for name, kind in _OTHERS.items() if name in names), ""):
                 raise UnsafeError(other)
         return found
 
 
-def _asked(view: FileView, place: str, wanted: Collection[str]) -> dict[str, str]:
+def _asked(view: FileView, place: str, wanted: Collection[str], log: str) -> dict[str, str]:
+    """Return the owners by a database. `log`: its write-ahead log, which is merged in memory: nothing is written beside the database."""
     if not isinstance(view, HostTree):
         raise UnsafeError(f"{place} is in no tree")
     try:
@@ -60,13 +62,30 @@ def _asked(view: FileView, place: str, wanted: Collection[str]) -> dict[str, str
     except ImportError as e:
         raise UnsafeError(f"{place}: this Python has no SQLite") from e
     with view.parent(place) as (parent, name), os.fdopen(view.open_file(parent, name, place), "rb") as held:
-        address = f"file:/proc/self/fd/{held.fileno()}?mode=ro&immutable=1"
+        address = ":memory:" if log else f"file:/proc/self/fd/{held.fileno()}?mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(address, uri=True)) as database:
+                if log:
+                    database.deserialize(_merged(view, held, place, log))
                 database.text_factory = bytes
                 return _owners(database, wanted)
         except (sqlite3.Error, UnicodeDecodeError) as e:  # the latter for a name in its words that is no text
             raise UnsafeError(f"{place}: {e}") from e
+
+
+def _merged(view: HostTree, held: BinaryIO, place: str, log: str) -> bytearray:
+    """Return a database with what its log commits, as one that has no log."""
+    content = held.read(_MOST + 1)
+    with view.parent(log) as (parent, name), os.fdopen(view.open_file(parent, name, log), "rb") as stream:
+        changes = stream.read(sqlite_wal.LARGEST + 1)
+    if len(content) > _MOST or len(changes) > sqlite_wal.LARGEST:
+        raise UnsafeError(f"{place} and {log} are too large to be read together: rpm --rebuilddb there merges them")
+    refused: list[str] = []
+    database = bytearray(merged(content, changes, refused.append))
+    if refused:
+        raise UnsafeError(f"{log}: {refused[0]}")
+    database[18:20] = b"\1\1"  # SQLite opens no database in memory that says it has a log
+    return database
 
 
 def _owners(database: Connection, wanted: Collection[str]) -> dict[str, str]:

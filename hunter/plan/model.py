@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from hunter.plan.yaml_text import scalar, write
 from hunter.ref import Ref, as_words
 from scout.console import escape, plural
 
+_DROP_IN = re.compile(r"/(?:.*/)?([^/]+)\.d/[^/]+\.conf", re.DOTALL)
 VERSION = "2"
 FILE = "file"
 ATTACK_VERSION = "2026-08"
@@ -111,7 +113,9 @@ class RemovalAction:
         path = told(self.target.ref)
         name = self.target.name or path.rpartition("/")[2]
         entry = catalogue()[self.kind]
-        every = (text.format(path=path, name=name, data=data, begin=begin, end=end) for text in (entry.what, entry.detail))
+        owner = match[1] if (match := _DROP_IN.fullmatch(path)) else ""
+        what = entry.inside if owner and entry.inside else entry.what
+        every = (text.format(path=path, name=name, data=data, begin=begin, end=end, owner=owner) for text in (what, entry.detail))
         return [text for text in every if text]
 
 

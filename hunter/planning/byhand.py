@@ -83,6 +83,7 @@ def on_host(plan: RemovalPlan, path: Path, host: RemovalHost, wanted: WantedByHa
         raise Complaint(f"{action.title}: {escape(checked.found.gone or '; '.join(checked.reasons))}. Nothing was added.", do)
     if expect is None or (checked.status != LATER and not checked.found.states):
         raise _refused(action, checked.reasons)
+    _check_apart(plan, replace(action, expect=expect))
     return with_action(plan, replace(action, expect=expect)), checked
 
 
@@ -110,7 +111,17 @@ def from_case(plan: RemovalPlan, case: Path, wanted: WantedByHand, known: Sequen
         raise _refused(action, [f"{why}. Only: --i-know {told(action.target.ref)}"])
     expect = {action.target.ref: of(action.target.ref).recorded(seen, collection.root_ino or None)} | _belongings(action, collection)
     action = replace(action, expect={ref: each for ref, each in expect.items() if each})
+    _check_apart(plan, action)
     return with_action(plan, action), action
+
+
+def _check_apart(plan: RemovalPlan, action: RemovalAction) -> None:
+    """Complaint where the plan changes already what goes with the target: a unit and its drop-in, a key in a key."""
+    for a in plan.actions:
+        both = [ref for ref in action.expect if ref in a.expect and (a.target.line is None or action.target.line is None)]
+        if both:
+            do = f"Nothing was added. Delete {a.id} from the plan first, or leave it at that."
+            raise Complaint(f"The plan changes {escape(told(both[0]))} already: {a.id} ({escape(a.title)}).", do, WRONG_USE)
 
 
 def _belongings(action: RemovalAction, collection: Collection) -> dict[Ref, dict[str, Any]]:

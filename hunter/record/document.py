@@ -2,7 +2,7 @@
 
     {"host", "plan", "seal", "receipt", "signer", "state", "tool", "live", "began", "ended",
      "journal": {"lines", "head", "signed"}, "unexplained": [], "compared", "stays": [{"path", "why"}],
-     "memory": [{"program", "pid", "time", "file", "size", "sha256", "sealed_sha256", "unread", "left_out"}],
+     "memory": [{"action", "program", "pid", "time", "file", "size", "sha256", "sealed_sha256", "unread", "left_out"}],
      "verified": [{"time", "how", "gone", "there", "unseen"}],
      "actions": [{"id", "title", "mechanism", "kind", "class", "status", "note", "why": [], "reason", "time",
                   "verdict", "verdict_reason", "changes": [{"what", "object", "before", "after", "time", "backup"}]}]}
@@ -72,6 +72,7 @@ def _document(plan: Path, read: RemovalPlan, run: RemovalRun, checks: list[dict[
         "memory": [
             {name: readable(line[name]) for name in ("program", "pid", "time", "file", "sha256", "sealed_sha256")}
             | {name: int(line[name]) for name in ("size", "unread", "left_out")}
+            | {"action": _keeper(run, Ref.from_json(line))}
             for line in run.memory
         ],
         "verified": [_counted(check) for check in mine],
@@ -95,6 +96,18 @@ def _state(run: RemovalRun) -> str:
         return "interrupted"
     edits = {a for item in run.objects.values() for a in item.edits} - run.left_out.keys()
     return UNDONE if not run.applied else "applied" if edits <= run.applied else "partly undone"
+
+
+def _keeper(run: RemovalRun, kept: Ref) -> str:
+    """Return the id of the action that asked for the memory of a process, or of what it started."""
+    asked = (
+        readable(action)
+        for ref, item in run.objects.items()
+        if ref._replace(object=kept.object) == kept
+        for action, edit in item.edits.items()
+        if edit.get("memory")
+    )
+    return next(asked, "")
 
 
 def _counted(check: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def records(journals: Sequence[Path]) -> list[dict[str, Any]]:
-    """Return the records of journals. Complaint (code 2) for a file that is no journal with its plan beside it."""
+    """Return the records of journals, or of plans that have theirs beside them. Complaint (code 2) for a file that is neither."""
     found = []
     for path in journals:
         plan = path.with_name(path.name.removesuffix(_JOURNAL))
-        if not path.name.endswith(_JOURNAL) or not plan.is_file() or not journal_of(plan).is_file():
+        if not plan.is_file() or not journal_of(plan).is_file():
             do = "Give PLAN.journal.jsonl with PLAN beside it, as hunter apply and hunter status leave them."
             raise Complaint(f"{path} is no journal with its plan beside it.", do, WRONG_USE)
         found.append(document(plan))

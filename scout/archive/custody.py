@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from scout.archive import names
+from scout.archive import facts, names
 
 MAX_PART = 16 << 20
 """bytes of one part that are read; the parts that SCOUT writes are smaller"""
@@ -167,7 +167,9 @@ def _fits(key: str, value: object) -> bool:
     if key == "xattrs":
         return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
     if key == "referrer":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return facts.is_texts(value)
+    if key == "included_by":
+        return facts.is_included(value)
     if key in _NUMBERS:
         return type(value) is int and 0 <= value < 1 << 64
     if key in _TEXTS or not isinstance(value, int):

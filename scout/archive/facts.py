@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
+MAX_INCLUDED = 1 << 16
+"""characters of an `ESCADRE.included` value"""
 _EPOCH = date(1970, 1, 1)
 _MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):", re.ASCII)
 _SECOND = re.compile(r"([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
@@ -127,3 +130,22 @@ def ownership(
     }
     names = (("uname", owner or ""), ("gname", group or ""))
     return fields, {key: name for key, name in names if len(name) > 31 or not name.isascii()}
+
+
+def included(text: str) -> dict[str, list[str]] | None:
+    """Return the value of `ESCADRE.included`; None where it is malformed, or longer than SCOUT writes."""
+    try:
+        found = json.loads(text) if 0 < len(text) <= MAX_INCLUDED else None
+    except (ValueError, RecursionError):
+        return None
+    return found if is_included(found) else None
+
+
+def is_included(value: object) -> TypeGuard[dict[str, list[str]]]:
+    """Return whether a value has the form of `included_by`: artefact → paths."""
+    return isinstance(value, dict) and all(map(is_texts, value.values()))
+
+
+def is_texts(value: object) -> TypeGuard[list[str]]:
+    """Return whether a value is a list of texts."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

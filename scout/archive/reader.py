@@ -392,4 +392,5 @@ def _facts(header: tar.Header, records: dict[str, str]) -> dict[str, Any]:
             found[fact] = facts.rfc3339(-total if match[1] else total)
     for key in records.get("ESCADRE.unknown", "").split():
         found.pop(key, None)
+    found["included_by"] = facts.included(records.get("ESCADRE.included", ""))
     return {key: value for key, value in found.items() if value is not None}

@@ -8,6 +8,7 @@ An item never stops the collection: a file that shrinks is padded with zeros and
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -92,6 +93,8 @@ class ArchiveWriter:
         records = {"ESCADRE.group": str(item.group)} if item.group else {}
         if item.path is not None:
             records["ESCADRE.source"] = item.source
+        if included_by := item.facts.get("included_by"):
+            records["ESCADRE.included"] = json.dumps(included_by)
         self._torn = True
         stored = self._header(name, item.size, item.facts, records, extents)
         self._open = (line, stored)

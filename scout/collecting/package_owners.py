@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from scout.discovery import modules
-from scout.formats import packages
+from scout.formats import packages, sqlite_wal
 from scout.formats.linux_paths import one_path
 from scout.formats.packages import PackageFile
 from scout.sources.source import EvidenceSource, Parts, contents
@@ -129,9 +129,21 @@ def _databases(source: EvidenceSource, timed: TimedCalls, patterns: str, step: S
                 continue
             step(found.parts)
             try:
-                yield module, "/".join(found.parts), timed.call(contents, source, found.parts, MAX_DATABASE)[0]
+                content = timed.call(contents, source, found.parts, MAX_DATABASE)[0]
             except OSError:
                 continue
+            yield module, "/".join(found.parts), _merged(source, timed, module, found.parts, content)
+
+
+def _merged(source: EvidenceSource, timed: TimedCalls, module: Any, parts: Parts, content: bytes) -> bytes:
+    """Return a database with what its log commits, where its kind has one beside it."""
+    if (name := getattr(module, "LOG", None)) is None:
+        return content
+    try:
+        log = timed.call(contents, source, (*parts[:-1], name.format(name=parts[-1])), sqlite_wal.LARGEST)[0]
+    except OSError:
+        return content
+    return bytes(module.merged(content, log))
 
 
 def _digests(source: EvidenceSource, timed: TimedCalls, parts: Parts, algorithms: Iterable[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from scout.collecting.plan import CollectionPlan, PlannedItem
 from scout.collecting.resolving import LinuxNames, ResolvedFile, WindowsNames
 from scout.collecting.walk import FoundPath, measured
 from scout.collecting.wanting import LISTED
+from scout.formats.startup.includes import DEEPEST, MOST_FILES, MOST_LOOKED_UP, includes, matching
 from scout.references import live
 from scout.references.named import NamedFile, StartingFile
 from scout.references.places import StartingPlace, StartingPlaces
@@ -56,6 +57,9 @@ class ReferenceSearch:
         self._homes = {} if source.windows else identity.homes_by_account(source)
         self._root = variables.get("SystemRoot", "Windows")
         self._named: dict[str, _Referred] = {}
+        self._looked_up = 0
+        self._included: dict[tuple[Parts, StartingPlace], dict[str, None]] = {}
+        """file and how it is read → native paths of the files that the host reads by itself and that take it in"""
         self._names: LinuxNames | WindowsNames = (
             WindowsNames(host.sources, self.timed, self._root) if source.windows else LinuxNames(source, self.timed)
         )
@@ -75,35 +79,68 @@ class ReferenceSearch:
             if not self._places.readers.intersection(_readers(item)):
                 continue
             for place in self._places.of(item.place or item.parts):
-                self._one(item, place)
+                self._one(item.parts, item.place or item.parts, place)
 
     def of_processes(self) -> None:
         """Note the programs and libraries of the processes that run on this host."""
         for path, who in live.names():
             self._note(NamedFile(path), who)
 
-    def _one(self, item: PlannedItem, place: StartingPlace) -> None:
-        native = self._source.native(item.place or item.parts)
+    def _one(self, parts: Parts, read_as: Parts, place: StartingPlace, first: str = "", depth: int = 0) -> None:
+        """Read one file. `read_as`: where the host reads it; `first`: native path of the file that takes it in, '' for none."""
+        native = self._source.native(read_as)
         limit = identity.MAX_HIVE if place.reader == "registry" else MAX_TEXT
-        self._step(item.parts)
+        self._step(parts)
         try:
-            content, cut = self.timed.call(contents, self._source, item.parts, limit)
+            content, cut = self.timed.call(contents, self._source, parts, limit)
         except OSError:
             return  # taking it reports the error
         if cut:
             self._gaps[native] = f"only its first {limit:,} bytes were searched for the programs that it starts"
-        parts = item.place or item.parts
-        beside = self._beside(item.parts)
-        file = StartingFile(native, content, place.language, self._home(parts), self._homes, f"C:\\{self._root}", beside)
+        home, beside = self._home(read_as), self._beside(parts)
+        file = StartingFile(native, content, place.language, home, self._homes, f"C:\\{self._root}", beside)
         seen: set[NamedFile] = set()
         for name in self._safely(place, file):
             if name in seen:
                 continue
             if len(seen) == MAX_NAMES:
                 self._gaps[native] = f"it names more than {MAX_NAMES:,} files: only the first {MAX_NAMES:,} were looked up"
-                return
+                break
             seen.add(name)
             self._note(name, native)
+        if isinstance(self._names, LinuxNames) and depth < DEEPEST:
+            self._take_in(self._names, file, place, first or native, depth)
+
+    def _take_in(self, names: LinuxNames, file: StartingFile, place: StartingPlace, first: str, depth: int) -> None:
+        """Read what the lines of a file take in, in the same language."""
+        homes = [file.home] if file.home else list(self._homes.values())[: identity.MAX_HOMES]
+        for included in includes(place.language, file.content, file.path, first, homes):
+            for path in matching(included, names.listed, names.is_folder):
+                self._looked_up += 1
+                if self._looked_up > MOST_LOOKED_UP:
+                    self._gaps[file.path] = f"more than {MOST_LOOKED_UP:,} names are taken in by others in all: the rest was not looked up"
+                    return
+                found = names.find(NamedFile(path))
+                if found is None or self._source.native(found.parts) == file.path:
+                    continue
+                below = place if included.reader == place.reader else StartingPlace(included.reader, "")
+                key = found.parts, below
+                if key not in self._included and len(self._included) >= MOST_FILES:
+                    self._gaps[file.path] = f"more than {MOST_FILES} files are taken in by others in all: the rest was not read"
+                    return
+                known = key in self._included
+                self._included.setdefault(key, {})[first] = None
+                self._note(NamedFile(path), file.path)
+                if not known and not self.is_secret(found.parts):
+                    self._one(found.parts, found.parts, below, first, depth + 1)
+
+    def taken_in(self) -> dict[Parts, dict[str, list[str]]]:
+        """Return file → reader → native paths of the files that the host reads by itself and that take it in."""
+        out: dict[Parts, dict[str, list[str]]] = {}
+        for (parts, place), firsts in self._included.items():
+            known = out.setdefault(parts, {}).setdefault(place.reader, [])
+            known += [first for first in firsts if first not in known][: MAX_REFERRERS - len(known)]
+        return out
 
     def _safely(self, place: StartingPlace, file: StartingFile) -> Iterator[NamedFile]:
         try:
@@ -175,6 +212,10 @@ def follow(host: ExaminedHost, plan: CollectionPlan, step: Step) -> None:
     items = [item for item in _items(fresh, search, target, step) if (item.source.volume, item.parts) not in present]
     before = next((at for at, item in enumerate(plan.items) if item.target.order > target.order), len(plan.items))
     plan.items[before:before] = items
+    taken_in = search.taken_in()
+    for at, item in enumerate(plan.items):
+        if item.parts in taken_in and item.source is host.system:
+            plan.items[at] = item._replace(facts={**(item.facts or {}), "included_by": taken_in[item.parts]})
 
 
 def _marked(item: PlannedItem, referrers: dict[str, None], target: CollectionTarget) -> PlannedItem:

@@ -46,6 +46,23 @@ class LinuxNames:
             return found
         return found if self._is_program(found.parts) else None
 
+    def is_folder(self, path: str) -> bool:
+        """Return whether an absolute path is a folder."""
+        return self._folder(path) is not None
+
+    def listed(self, folder: str) -> list[str]:
+        """Return the names in the folder with this absolute path; [] where it is none or cannot be read."""
+        parts = self._folder(folder)
+        try:
+            entries = [] if parts is None else self._timed.call(self._source.scan, parts, lambda _: True)
+        except OSError:
+            return []
+        return [entry.name for entry in entries]
+
+    def _folder(self, path: str) -> Parts | None:
+        found = resolved(self._source, self._timed, tuple(part for part in path.split("/") if part), self._volumes, [])
+        return found.parts if isinstance(found, Reached) and stat.S_ISDIR(found.mode) else None
+
     def _found(self, name: str) -> ResolvedFile | None:
         if name not in self._known:
             self._known[name] = next(self._candidates(name), None)

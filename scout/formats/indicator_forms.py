@@ -69,6 +69,8 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
     word = column(titled[1])
     if word in words()["types"]:
         return _normal(bare(titled[2]), words()["types"][word])
+    if other := no_file(word, bare(titled[2])):
+        raise NoIndicatorError(f"a value of the kind {other} is not looked for: `{short(text)}`")
     try:
         return _normal(text, "")
     except NoIndicatorError as no:
@@ -80,6 +82,13 @@ def normalise(text: str, kind: str = "") -> tuple[str, str]:
         if type_ == "path" and not PATH.match(rest):  # `mutex: Global\\x`
             raise
         return type_, value
+
+
+def no_file(word: str, value: str) -> str:
+    """Return the part of a name of a column or type that says that a value is no hash of a file, although it looks like one, or ''."""
+    if word in words()["types"] or not _HEX.match(value) or len(value) not in _HASHES:
+        return ""
+    return next((part for part in re.split(r"[_.:|]", word) if part in words()["no_file"]), "")
 
 
 def also(text: str, type_: str, value: str) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_documents import DocumentItem, IndicatorFacts, items
-from scout.formats.indicator_forms import NoIndicatorError, also, column, normalise, plain_form, short, words
+from scout.formats.indicator_forms import NoIndicatorError, also, column, no_file, normalise, plain_form, short, words
 
 MAX_LINE = 8192
 _SEARCHED = 64
@@ -130,6 +130,7 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
     found: dict[tuple[str, str], Indicator] = {}
     refused: list[Refused] = []
     columns: list[str] | None = None
+    separator = ""
     for number, line in enumerate(lines, 1):
         text = _COMMENT.sub("", line.strip("\0\ufeff")).strip()
         if not text or text.startswith(";"):
@@ -140,10 +141,11 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
         if columns == [] and (plain := plain_form(text)):
             found.setdefault(plain, Indicator(*plain, name, number, NO_FACTS))
             continue
-        cells = _cells(text)
+        cells = _cells(text, separator)
         if number == 1 or columns is None:
             columns = _header(cells)
             if columns:
+                separator = _separator(text)
                 continue
         for item in _of_cells(cells, columns or [], name, number):
             if isinstance(item, Refused):
@@ -153,19 +155,26 @@ def read_lines(lines: Iterable[str], name: str) -> tuple[list[Indicator], list[R
     return list(found.values()), refused
 
 
-def _cells(text: str) -> list[str]:
-    """Return the fields of a line, split at the separator that comes first; a line without one is one field."""
-    if listed := _SUM.fullmatch(text) or _NAMED_SUM.fullmatch(text):
-        return [listed[1]]
-    first = text.partition(";")[0]
-    if first is not text and _EXPRESSION.match(first):
-        return [first]
-    if re.search(r"\A\||\s\|\s", text) or ("|" in text and "//" not in text):
+def _cells(text: str, separator: str = "") -> list[str]:
+    """Return the fields of a line, split at the separator of its table, else at the one that comes first; one field where it has none."""
+    if not separator:
+        if listed := _SUM.fullmatch(text) or _NAMED_SUM.fullmatch(text):
+            return [listed[1]]
+        first = text.partition(";")[0]
+        if first is not text and _EXPRESSION.match(first):
+            return [first]
+        separator = _separator(text)
+    if separator == "|":
         return [cell.strip() for cell in text.strip("|").split("|")]
-    separator = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
-    if separator:
-        return [c.strip() for c in next(csv.reader([text], delimiter=separator[0]), [])]
-    return [text]
+    return [c.strip() for c in next(csv.reader([text], delimiter=separator), [])] if separator else [text]
+
+
+def _separator(text: str) -> str:
+    """Return what separates the fields of a line, '' where nothing does. A bar counts within a path or URL only between blanks."""
+    if re.search(r"\A\||\s\|\s", text) or ("|" in text and "//" not in text):
+        return "|"
+    found = re.search(r"[,;\t]", re.sub(r'"[^"]*"', "", text))
+    return found[0] if found else ""
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -180,8 +189,11 @@ def _of_cells(cells: list[str], columns: list[str], name: str, number: int) -> I
     problems: list[tuple[str, str]] = []
     taken = 0
     facts = _facts(dict(zip(columns, cells, strict=False))) if columns else NO_FACTS
-    for value, kind in _values(cells, columns):
+    for value, word in _values(cells, columns):
+        kind = words()["types"].get(word, "")
         try:
+            if unlike := no_file(word, value):
+                raise NoIndicatorError(f"a value of the kind {unlike} is not looked for: `{short(value)}`")
             type_, normal = normalise(value, kind)
         except NoIndicatorError as e:
             problems.append((value, str(e)))
@@ -209,7 +221,7 @@ def _facts(about: Mapping[str, str]) -> IndicatorFacts:
 
 
 def _values(cells: list[str], columns: list[str]) -> list[tuple[str, str]]:
-    """Return (cell, type or '') of the cells that hold indicators."""
+    """Return (value, word that says what it is, or '') of the cells that hold indicators."""
     if not columns:
         return [(cell, "") for cell in cells if cell.strip("-:= ")]
     types, about = words()["types"], dict(zip(columns, cells, strict=False))
@@ -217,7 +229,12 @@ def _values(cells: list[str], columns: list[str]) -> list[tuple[str, str]]:
     chosen = (
         [c for c in about if c in types] or [c for c in about if c in words()["name_columns"]] or [c for c in about if c not in _headings()]
     )
-    return [(about[c], types.get(c) or types.get(given, "")) for c in chosen if about[c].strip("-")]
+    found: list[tuple[str, str]] = []
+    for name in (c for c in chosen if about[c].strip("-")):
+        word = name if types.get(name) or no_file(name, about[name]) else given
+        values, kinds = about[name].split("|"), word.split("|")  # MISP: `filename|md5` of `a.exe|d41d…`
+        found += zip(values, kinds, strict=True) if len(values) == len(kinds) else [(about[name], word)]
+    return found
 
 
 @cache

@@ -200,6 +200,26 @@ def test_a_word_beside_an_indicator_is_no_indicator_and_no_refusal() -> None:
     assert [i.value for i in found] == ["evil.example", "198.51.100.9"] and not refused
 
 
+@pytest.mark.parametrize("word", ["imphash", "JA3", "ja3-fingerprint-md5", "Rich header hash", "x509-fingerprint-sha1", "Build ID", "NTLM"])
+def test_a_hash_of_something_else_is_not_taken_for_one_of_a_file(word: str) -> None:
+    value = SHA1 if "sha1" in word else MD5
+    assert "is not looked for" in one(f"{word}: {value}")
+    found, refused = read_lines(["type,value", f"{word},{value}", f"Dropper,{SHA256}"], "list.csv")
+    assert ([(x.type, x.value) for x in found], [x.line for x in refused]) == ([("sha256", SHA256)], [2])
+    assert read_lines([f"{word},note".replace("-", "_"), f"{value},x"], "list.csv")[0] == []
+
+
+def test_a_word_that_looks_like_such_a_kind_hides_no_other_indicator() -> None:
+    assert one(r"Run key: C:\Users\Public\x.exe") == ("path", r"c:\users\public\x.exe")
+    assert one("build server: build.example.com") == ("domain", "build.example.com")
+
+
+def test_two_values_in_one_cell_are_both_taken_as_misp_writes_them() -> None:
+    found, refused = read_lines(["uuid,type,value", f'1,"filename|md5","a.exe|{MD5}"', f'2,"filename|imphash","b.exe|{MD5}"'], "list.csv")
+    assert [(x.type, x.value) for x in found] == [("filename", "a.exe"), ("md5", MD5), ("filename", "b.exe")]
+    assert refused == []
+
+
 def test_a_refusal_names_file_and_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_text("# comment\nevil.example\n\n0.0.0.0/0\n")

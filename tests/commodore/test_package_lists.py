@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from scout.collecting.package_owners import PackageOwners
 from scout.formats.packages import apk, pacman, rpm
 from scout.formats.rpm_database import files, headers
+from scout.sources.directory import DirectorySource
+from scout.sources.timed_calls import TimedCalls
 from tests.commodore.cases import commodore, records
+from tests.rpm_log import in_log
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "rpm_files" / "input"
 SQLITE = (GOLDEN / "usr/lib/sysimage/rpm/rpmdb.sqlite").read_bytes()
@@ -135,3 +139,15 @@ def test_a_replaced_program_of_a_package_is_found_and_an_unmodified_one_is_known
 def test_digests_of_another_length_are_none() -> None:
     assert list(apk.brought("", b"P:a\nF:bin\nR:x\nZ:Q1AAAA\n")) == []
     assert list(pacman.brought("var/lib/pacman/local/a-1-1/mtree", b"no gzip")) == []
+
+
+def test_packages_that_only_the_log_of_a_database_has_are_read(tmp_path: Path) -> None:
+    content, log = in_log(SQLITE, tmp_path)
+    assert not list(rpm.brought("", content))
+    assert {one.path: one.digest for one in rpm.brought("", rpm.merged(content, log))} == DUMPED
+    notes: list[str] = []
+    assert (rpm.merged(content, b"x" * 40, notes.append), len(notes)) == (content, 1)
+    root = host(tmp_path / "srv1", {"var/lib/rpm/rpmdb.sqlite": content, "var/lib/rpm/rpmdb.sqlite-wal": log}, {"usr/bin/x": PROGRAM})
+    assert commodore("process", root, "-o", tmp_path / "case").returncode == 0
+    assert {r["package.name"] for r in records(tmp_path / "case", "rpm_files")} == {"alpha", "beta"}
+    assert PackageOwners(DirectorySource(root), TimedCalls(0), lambda _: None).of("/usr/bin/beta") == "beta"

@@ -128,6 +128,8 @@ def test_scout_collects_what_each_row_needs() -> None:
 
 
 NOT_IN_TRIAGE = {
+    "L040": "`.netrc` and `.kube/config` hold passwords and tokens: a mounted disk shows them",
+    "L109": "images may be as large as a disk: the list of files names those that no package has",
     "L080": "the pages of a web application may be too many: triage takes scripts below web roots by extension, up to 256 MB",
     "W171": "Python may be installed anywhere: triage looks in the usual folders",
     "W187": "the pages of a web application are too many: triage takes programs and scripts by their kind",

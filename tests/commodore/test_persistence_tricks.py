@@ -40,11 +40,12 @@ def software() -> dict[str, bytes]:
         value("trick-unended", "C:\\Users\\Public\\trick-unended.exe".encode("utf-16-le")),
         value("trick-behind", text("C:\\Windows\\explorer.exe") + text("x"), SZ),
         value("trick-blank", "C:\\Users\\Public\\trick-blank.exe "),
+        value("trick-folder", "C:\\Windows \\System32\\trick-folder.exe"),
         value("trick-dot", "C:\\Users\\Public\\trick-dot.exe."),
         value("trick-short", "C:\\Users\\Public\\TRICKS~1.EXE"),
         value("trick-short-folder", "C:\\PROGRA~3\\trick-root.exe"),
-        value("trick-long-prefix", "\\\\?\\C:\\Users\\Public\\trick-prefix.exe"),
-        value("trick-nt-prefix", "\\??\\C:\\Users\\Public\\trick-nt.exe"),
+        value("trick-long-prefix", "\\\\?\\C:\\ProgramData\\trick-prefix.exe"),
+        value("trick-nt-prefix", "\\??\\C:\\ProgramData\\trick-nt.exe"),
         value("trick-stream", "C:\\Windows\\System32\\drivers\\etc\\hosts:trick-stream.exe"),
         value("trick-right-to-left", "C:\\Program Files\\A\\trick-\u202egpj.exe"),
         value("trick-dots", "C:\\Program Files\\..\\Users\\Public\\trick-dots.exe"),
@@ -96,9 +97,10 @@ LINUX = {
     "usr/lib/systemd/system/cron.service": "[Service]\nExecStart=/usr/sbin/cron -f\n",
     "etc/systemd/system/cron.service.d/trick-override.conf": "[Service]\nExecStart=\nExecStart=/dev/shm/trick-override\n",
     "etc/cron.d/trick": "* * * * * root /tmp/trick-return #\r* * * * * root /usr/bin/true                              \n",
-    "root/.ssh/authorized_keys": 'command="/tmp/trick-command" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAVR2FjfKdGw1Sm2c x\n',
+    "etc/cron.d/other": "* * * * * root /usr/bin/trick-overwritten #\r* * * * * root /usr/bin/true                    \n",
+    "home/agnes/.ssh/authorized_keys": 'command="/tmp/trick-command" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAVR2FjfKdGw1Sm2c x\n',
     "home/agnes/.bashrc": ". ~/.bash_aliases\n",
-    "home/agnes/.bash_aliases": "alias sudo='/tmp/trick-alias'\n",
+    "home/agnes/.bash_aliases": "alias sudo='~/bin/trick-alias'\n",
     "etc/systemd/system-generators/trick-generator": "#!/bin/sh\n/tmp/trick-generated &\n",
     "etc/ld.so.preload": "  /lib/x86_64-linux-gnu/libc.so.6 \t /dev/shm/trick-preload.so  \n",
 }
@@ -125,6 +127,7 @@ TRICKS = {
     "trick-unended": "W001",
     "trick-blank": "W001",
     "trick-dot": "W001",
+    "trick-folder": "W001",
     "TRICKS~1": "W001",
     "trick-root": "W001",
     "trick-prefix": "W001",
@@ -141,6 +144,7 @@ TRICKS = {
     "trick-twin": "L060",
     "trick-override": "L010",
     "trick-return": "L001",
+    "trick-overwritten": "L001",
     "trick-command": "L062",
     "trick-alias": "L031",
     "trick-generat": "L013",
@@ -156,6 +160,25 @@ def test_what_a_trick_hides_is_a_grave_entry(entries: list[dict], mark: str) -> 
         (e["rule.id"], e["message"]) for e in found
     ]
     assert TRICKS[mark] in {e["rule.id"] for e in found}
+
+
+PAYLOADS = {
+    "trick-blank": "C:\\Users\\Public\\trick-blank.exe",
+    "trick-dot.": "C:\\Users\\Public\\trick-dot.exe",
+    "trick-prefix": "C:\\ProgramData\\trick-prefix.exe",
+    "trick-nt": "C:\\ProgramData\\trick-nt.exe",
+    "trick-root": "C:\\ProgramData\\trick-root.exe",
+    "trick-dots": "C:\\Users\\Public\\trick-dots.exe",
+    "trick-slashes": "C:\\Users\\Public\\trick-slashes.exe",
+    "trick-preload": "/dev/shm/trick-preload.so",
+}
+
+
+@pytest.mark.parametrize("mark", PAYLOADS)
+def test_the_file_is_named_as_the_system_finds_it(entries: list[dict], mark: str) -> None:
+    """That file is hashed, looked for in $MFT, and removed: a blank, dot or prefix in its name would lose it."""
+    found = [e for e in entries if mark in orjson.dumps([e["message"], e["target"]]).decode()]
+    assert [PAYLOADS[mark]] in [e["target"]["payload"] for e in found], [e["target"]["payload"] for e in found]
 
 
 def test_a_deleted_key_is_reported_as_deleted(entries: list[dict]) -> None:

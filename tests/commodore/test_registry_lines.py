@@ -24,6 +24,15 @@ from scout.formats.regf.log import checksum
 TIME = 132_000_000_000_000_000
 LSA = "ControlSet001\\Control\\Lsa\\JD"
 """a key whose class name no record has"""
+SECRET = (
+    "SAM\\Domains\\Account\\Users\\000001F4",
+    "Cache",
+    "Policy\\Secrets\\x\\CurrVal",
+    "a\\IntelliForms\\Storage2",
+    "a\\b\\c\\cached\\d",
+)
+"""keys of which some values are withheld, by a name of theirs or above them; the last is none"""
+PATHS, WITHHELD = (LSA, *SECRET), ("V", "F", "NL$1", "")
 odd = st.text(st.characters(), min_size=1, max_size=40) | st.text('ab "`\\\0\n\u202e.{}%;,', min_size=1, max_size=12)
 LONE, LONGEST, CLOSES = "a\udc00b", "x" * 255, '","a":"'
 """a lone surrogate, the longest name of a key, a text that ends a member of JSON"""
@@ -32,15 +41,19 @@ data = st.tuples(
     st.sampled_from([0, 1, 2, 3, 4, 5, 7, 11, 0xFFFF0012]),
     st.binary(max_size=40) | names.map(lambda text: f"{text}\0".encode("utf-16-le", "surrogatepass")) | st.just(b"x" * 300),
 )
-keys = st.lists(st.tuples(names | st.just(LSA), st.lists(st.tuples(names | st.just(""), data), max_size=3)), min_size=1, max_size=3)
+keys = st.lists(
+    st.tuples(names | st.sampled_from(PATHS), st.lists(st.tuples(names | st.sampled_from(["", "V", "F", "NL$1"]), data), max_size=3)),
+    min_size=1,
+    max_size=3,
+)
 
 
 def image(described: list, *, classes: str, minor: int, flags: int) -> tuple[bytes, list[Key]]:
     """A hive with these keys below its root, all of a class, and with the marks of a differencing hive."""
     root, made = Key("ROOT", TIME), []
     for path, values in described:
-        key = root.at(path) if path == LSA else Key(path, TIME)
-        if path != LSA:
+        key = root.at(path) if path in PATHS else Key(path, TIME)
+        if path not in PATHS:
             root.keys.append(key)
         key.values += [Value(name, kind, raw) for name, (kind, raw) in values]
         made.append(key)
@@ -113,6 +126,15 @@ def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 @example(described=[(LSA, [("DefaultPassword", (1, b"x\0\0\0"))])], classes="secret", minor=5, flags=0)
 @example(described=[(LSA, [("Plain", (1, b"x\0\0\0"))])], classes="secret", minor=5, flags=0)
 @example(described=[(LSA, [("DefaultPassword", (1, b"x\0\0\0"))])], classes="secret", minor=6, flags=3)
+@example(
+    described=[(SECRET[0], [("V", (3, b"x" * 20)), ("F", (3, b"y"))]), (SECRET[3], [("x", (1, b"x\0\0\0"))])], classes="", minor=5, flags=0
+)
+@example(
+    described=[(SECRET[1], [("NL$1", (3, b"x"))]), (SECRET[2], [("", (3, b"x"))]), (SECRET[4], [("V", (3, b"x"))])],
+    classes="",
+    minor=5,
+    flags=0,
+)
 @example(described=[("k", [('","escadre.registry.withheld":', (1, b"x\0\0\0"))])], classes="", minor=6, flags=1)
 def test_a_line_is_the_record_that_the_engine_makes_of_the_same_fields(described, classes, minor, flags):
     content, _ = image(described, classes=classes, minor=minor, flags=flags)

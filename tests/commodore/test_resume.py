@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from bench.kill_process import kill_at, written
+from commodore.case.case import Case
 from commodore.engine.process import process
 from tests.commodore.cases import CLI, ROOT, commodore, content, environment, forget
 
@@ -97,3 +99,35 @@ def test_new_input_is_taken_up_and_order_does_not_matter(corpus, tmp_path):
     process([two], tmp_path / "a", workers=1)
     process([two, one], tmp_path / "b", workers=1)
     assert content(tmp_path / "a") == content(tmp_path / "b")
+
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from commodore.case.case import Case
+with Case(Path(sys.argv[1])):
+    child = os.fork() if hasattr(os, "fork") else 0
+    if child == 0 and hasattr(os, "fork"):
+        time.sleep(600)
+    print(child, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_case_is_of_one_process_until_that_ends_however_it_ends(host, tmp_path):
+    case = tmp_path / "case"
+    (case / ".work").mkdir(parents=True)
+    (case / ".work" / "lock").write_text("1")  # a process runs that has this number, and has nothing to do with the case
+    with subprocess.Popen([sys.executable, "-c", HOLDER, case], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as holder:
+        worker = int(holder.stdout.readline())
+        try:
+            refused = commodore("process", host, "-o", case)
+            assert (refused.returncode, f"is being processed by process {holder.pid}." in refused.stderr) == (3, True), refused.stderr
+            holder.kill()
+            holder.wait()
+            with Case(case):  # its worker lives and does not keep the case
+                assert worker == 0 or os.kill(worker, 0) is None
+        finally:
+            if worker:
+                os.kill(worker, signal.SIGKILL)
+            holder.kill()

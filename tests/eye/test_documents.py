@@ -61,6 +61,9 @@ ODD = [
     {"escadre.id": f"{7:032x}", "@timestamp": "yesterday", "event.category": [], "unknown.field": {"deep": ["strange.exe"]}},
     {"escadre.id": f"{8:032x}", "@timestamp": "2026-10-31T19:22:60.5Z", "_all": "smuggled", "_row": 5, "message": "leap.exe"},
     {"escadre.id": f"{9:032x}", "process.command_line": "\ud800 lone.exe", "escadre.locator": "usn/4711/x"},
+    {"escadre.id": f"{16:032x}", "escadre.locator": "Run\\Odd name/5"},
+    {"escadre.id": f"{17:032x}", "file.created": "never, or/later"},
+    {"escadre.id": f"{18:032x}", "user.name": "parted\x1d by.com"},
 ]
 
 
@@ -119,6 +122,11 @@ def odd(tmp_path_factory):
         ("escadre.locator:4711", set()),
         ("*\\lone.exe", set()),
         ("*lone.e?e", {8}),
+        ("*un\\Odd\\ n*", {9}),
+        ("*/la?er", {10}),
+        ("part*d?\\ by.c*", {11}),
+        ("*usn/*1/x", {8}),
+        ("*range.e*", {6}),
     ],
 )
 def test_odd_records_are_found_as_typed(odd, query, expected):
@@ -130,7 +138,7 @@ def test_odd_records_come_by_id_and_are_counted(odd):
     ids = [record["escadre.id"] for record in ODD]
     assert [record["escadre.id"] for record in odd.by_ids(ids[::-1])] == ids[::-1]
     assert odd.facet(odd.ask("*"), "winlog.record_id")[0] == [("7", 1)]
-    assert odd.facet(odd.ask("*"), "escadre.locator") == ([("usn/4711/x", 1)], 1)
+    assert odd.facet(odd.ask("*"), "escadre.locator") == ([("Run\\Odd name/5", 1), ("usn/4711/x", 1)], 2)
     assert odd.facet(odd.ask("*"), "process.command_line")[1] == 5
 
 

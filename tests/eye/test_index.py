@@ -12,10 +12,12 @@ import sys
 import pytest
 import zstandard
 
+from commodore.case.lock import alone
+from eye.index import apart, build, joined
 from eye.index.build import folder_name, index, outdated
-from eye.index.lock import alone
 from eye.index.store import Store
 from eye.listing import listing
+from scout.console import Complaint
 from tests.conftest import ROOT, need
 from tests.eye.conftest import LOGS, read_lines
 
@@ -119,7 +121,7 @@ def test_a_second_run_waits_for_the_first_and_finds_its_work_done(case):
 
 def test_an_index_that_is_up_to_date_is_searched_while_it_is_locked_and_where_nothing_can_be_written(case):
     index(case)
-    with alone(case / "index"):
+    with alone(case / "index" / ".lock"):
         found = eye("search", case, "powershell", "--json", timeout=60)
     assert (found.returncode, found.stderr) == (0, "") and found.stdout
 
@@ -242,19 +244,78 @@ def test_a_torn_records_file_is_indexed_as_far_as_it_reads_and_named_by_every_ru
     assert eye("index", case).returncode == 0 and eye("search", case, "escadre.id:y", "--count").stdout == "0\n"
 
 
-def test_threads_make_the_same_rows_and_answers_as_one(case):
-    def answers():
-        store = Store(case, build=False)
-        rows = {r["escadre.id"]: r["_row"] for r in store.rows(store.ask("*:*"), 0, 100_000)}
-        found = [sorted(store.lines(store.ask(q))) for q in ("powershell", '"security auditing"', "message:created", "event.code:4674")]
-        store.close()
-        return rows, found
+def rows_and_answers(case):
+    store = Store(case, build=False)
+    rows = {r["escadre.id"]: r["_row"] for r in store.rows(store.ask("*:*"), 0, 100_000)}
+    found = [sorted(store.lines(store.ask(q))) for q in ("powershell", '"security auditing"', "message:created", "event.code:4674")]
+    store.close()
+    return rows, found
 
+
+def test_threads_make_the_same_rows_and_answers_as_one(case):
     index(case, workers=1)
-    one = answers()
+    one = rows_and_answers(case)
     shutil.rmtree(case / "index")
     index(case, workers=3)
-    assert answers() == one and all(one[1])
+    assert rows_and_answers(case) == one and all(one[1])
+
+
+def test_processes_make_the_same_rows_and_answers_as_one(case, monkeypatch):
+    """Also where they replace, add and take out files of an index that is there, in several steps."""
+    first, told = index(case, workers=1), []
+    expected = rows_and_answers(case)
+    monkeypatch.setattr(apart, "LARGE", 0)
+    shutil.rmtree(case / "index")
+    done = index(case, workers=2, progress=lambda _, n: told.append(n))
+    assert rows_and_answers(case) == expected and all(expected[1])
+    assert (done.records, done.built_records, done.parts, sum(told)) == (first.records, first.records, first.parts, first.records)
+    monkeypatch.setattr(build, "COMMIT_RECORDS", 100)
+    gone, *changed = sorted(case.glob("records/*/*.zst"))
+    kept = gone.read_bytes()
+    gone.unlink()
+    for file in changed:
+        os.utime(file, (1, 1))
+    less = index(case, workers=2)
+    assert (less.built, less.dropped, less.parts) == (len(changed), 1, first.parts - 1) and less.records < first.records
+    gone.write_bytes(kept)
+    assert index(case, workers=2).records == first.records and rows_and_answers(case) == expected
+    assert [f.name for f in (case / "index").iterdir() if f.is_dir()] == [folder_name()] and "owershel" in next(
+        iter(expected[1][0])
+    ).decode()
+
+
+def test_a_process_of_the_build_that_ends_is_told_and_the_index_stays_as_it_was(case, monkeypatch):
+    index(case)
+    expected = answer(case)
+    for file in case.glob("records/*/*.zst"):
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(apart, "LARGE", 0)
+    begun = apart.subprocess.Popen
+    monkeypatch.setattr(apart.subprocess, "Popen", lambda command, **more: begun([sys.executable, "-c", "input()"], **more))
+    with pytest.raises(Complaint, match="a process of the build was ended"):
+        index(case, workers=2)
+    assert answer(case) == expected != [] and [f.name for f in (case / "index").iterdir() if f.is_dir()] == [folder_name()]
+
+
+@pytest.mark.parametrize("step", ["private.sync", "private.write", "shutil.rmtree"])
+def test_a_join_that_is_cut_leaves_the_old_or_the_new_index(case, monkeypatch, step):
+    """Before the new files come, before they are listed, and after that."""
+    index(case)
+    expected = rows_and_answers(case)
+    for file in case.glob("records/*/*.zst"):
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(apart, "LARGE", 0)
+
+    def cut(*_, **__):
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        room, name = step.split(".")
+        patched.setattr(getattr(joined, room), name, cut)
+        index(case, workers=2)
+    assert rows_and_answers(case) == expected
+    assert index(case, workers=2).built == (0 if step == "shutil.rmtree" else len(list(case.glob("records/*/*.zst"))))
+    assert rows_and_answers(case) == expected
 
 
 def test_a_missing_or_old_index_is_built_and_that_is_said(case):

@@ -62,6 +62,23 @@ def test_hosts_actions_states_and_proofs(served) -> None:
     assert shown(served, "/removal?open=9:nothing")[0] == 200
 
 
+def test_the_memory_that_an_action_kept_is_shown_with_it(served) -> None:
+    place = served.case / "hunter/status.json"
+    before = place.read_text()
+    status_file = json.loads(before)
+    one, other, *_ = (action["id"] for action in status_file["runs"][0]["actions"])
+    texts = {"action": one, "program": f"/dev/shm/{EVIL}", "pid": "4711", "time": "2026-11-30T10:00:00Z", "file": "001-memory-0001.age"}
+    memory = {**texts, "sha256": "ab" * 32, "sealed_sha256": "cd" * 32, "size": 1_048_576, "unread": 4096, "left_out": 0}
+    status_file["runs"][0]["memory"] = [memory]
+    try:
+        place.write_text(json.dumps(status_file))
+        listed, mine, others = (shown(served, f"/removal{query}")[1] for query in ("", f"?open=0:{one}", f"?open=0:{other}"))
+    finally:
+        place.write_text(before)
+    assert "memory of 1 process kept" in listed and "ab" * 32 not in listed + others
+    assert "ab" * 32 in mine and "001-memory-0001.age" in mine and "4,096 bytes did not read" in mine and "<script>alert" not in mine
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "made": "", "refused": [], "runs": [{}]}', "[" * 100_000])
 def test_a_file_that_is_none_is_a_complaint(tmp_path: Path, text: str) -> None:
     (tmp_path / "hunter").mkdir()

@@ -196,13 +196,14 @@ def test_the_report_has_every_action_its_reason_and_its_proof_and_escapes_eviden
 
 def test_a_report_of_a_wrong_file_and_to_a_wrong_place_is_refused(done, tmp_path) -> None:
     for journal, output in (
-        (done.plan, "r.md"),
+        (done.key, "r.md"),
         (done.folder / "x.journal.jsonl", "r.md"),
         (done.journal, "r.pdf"),
         (done.journal, "no/r.md"),
     ):
         code, _, err = hunt("report", journal, "-o", tmp_path / output)
         assert code in (2, 3) and len(err.splitlines()) >= 2, err
+    assert hunt("report", done.plan, "-o", tmp_path / "r.md")[0] == 0  # its journal is beside it
     assert hunt("pack", done.folder / "none.yaml")[0] == 2
     fresh = done.folder / "work2"
     fresh.mkdir(mode=0o700)

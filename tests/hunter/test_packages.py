@@ -16,9 +16,10 @@ import pytest
 import zstandard
 
 from hunter.host.tree import HostTree
-from hunter.packages import managers, owned
+from hunter.packages import Owned, managers, owned
 from tests.hunter.conftest import GUILTY
 from tests.hunter.driver import hunt
+from tests.rpm_log import in_log
 
 HELPER = GUILTY["file"]
 RPM = Path(__file__).parent / "data" / "rpmdb.sqlite.zst"
@@ -237,3 +238,17 @@ def test_reading_a_database_changes_nothing_beside_it(tmp_path) -> None:
         assert owned(tree, [HELPER]).packages
     assert sorted(os.listdir(at.parent)) == ["rpmdb.sqlite", "rpmdb.sqlite-wal"]
     assert at.read_bytes() == before
+
+
+def test_what_only_the_log_of_a_database_has_is_known_and_nothing_is_written(tmp_path) -> None:
+    at = rpm(tmp_path)
+    content, log = in_log(at.read_bytes(), tmp_path)
+    at.write_bytes(content)
+    beside = put(tmp_path, "var/lib/rpm/rpmdb.sqlite-wal", b"")
+    with HostTree(tmp_path) as tree:
+        assert owned(tree, [HELPER]) == Owned()
+        beside.write_bytes(log)
+        assert owned(tree, [HELPER]) == Owned({HELPER: "cached"})
+        beside.write_bytes(log[:-1])  # its last frame is cut: SQLite sees no commit
+        assert owned(tree, [HELPER]) == Owned()
+    assert (sorted(os.listdir(at.parent)), at.read_bytes()) == (["rpmdb.sqlite", "rpmdb.sqlite-wal"], content)

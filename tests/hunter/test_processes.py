@@ -22,6 +22,7 @@ from hunter.host import memory, processes
 from hunter.host.host import RemovalHost
 from hunter.objects import of
 from hunter.objects.process import near
+from hunter.record.document import document
 from hunter.ref import Ref
 from hunter.unsafe import SurpriseError
 from tests.conftest import PATIENCE, need
@@ -309,6 +310,8 @@ def test_the_memory_of_a_tree_is_kept_for_the_analyst_alone_before_anything_ends
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and MARKER in path.read_bytes()]
     with pytest.raises(pyrage.DecryptError, match="No matching keys"):
         opened(bench, kept[0], Path(f"{bench.plan}.runkey"))
+    (action,) = document(bench.plan)["actions"]
+    assert [(each["action"], each["file"]) for each in document(bench.plan)["memory"]] == [(action["id"], line["file"]) for line in kept]
     core = opened(bench, kept[0], tmp_path / "plan" / "key.txt")
     assert hashlib.sha256(core).hexdigest() == kept[0]["sha256"]
     found = segments(core)

@@ -9,7 +9,7 @@ from hunter.catalogue import kinds_of
 from hunter.reference import document, reasons
 from tests.conftest import ROOT
 
-WITHOUT = ["L052", "L053", "W034"]
+WITHOUT = ["L052", "L053"]
 
 
 def without_a_way_out(system: str) -> tuple[list[str], list[str], int]:

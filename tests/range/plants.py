@@ -94,6 +94,8 @@ def windows(p: Planter) -> list[str]:
     for host in bad + good:
         p.value(host, SYSTEM, "Select", "Current", "REG_DWORD", "1")
         p.value(host, SOFTWARE, NT, "ProductName", "REG_SZ", "Windows 10 Pro")
+        p.value(host, SOFTWARE, NT, "CurrentBuildNumber", "REG_SZ", "19045")
+        p.value(host, SYSTEM, "ControlSet001\\Control\\Session Manager\\Environment", "PROCESSOR_ARCHITECTURE", "REG_SZ", "AMD64")
         p.value(host, USER, "Environment", "PATH", "REG_SZ", "")
     for i, host in enumerate(bad):
         _windows_bad(p, host, i)

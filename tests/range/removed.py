@@ -18,7 +18,7 @@ from commodore.persistence.table import rows
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "range.md"
 ELSEWHERE = {
     "L090": "a running Debian in systemd-nspawn (`tests/hunter/test_live_intruder.py`), and this machine",
-    **dict.fromkeys(("W110", "W111", "W112", "W113", "W114"), "only on the running Windows (WMI)"),
+    **dict.fromkeys(("W110", "W111", "W112", "W113"), "only on the running Windows (WMI)"),
 }
 """rows whose plants no mounted root has, and where their removal is tested; none of these is counted"""
 _HEAD = """# The range: planted, detected, removed, undone

@@ -12,7 +12,10 @@ from tests import yamls
 from tests.range.variants import Variant, held
 
 VARIANTS = yamls.read(Path(__file__).with_name("variants.yaml"))
-BASE = {"etc/passwd": "root:x:0:0:root:/root:/bin/bash\nanne:x:1000:1000::/home/anne:/bin/bash\n", "etc/os-release": "ID=debian\n"}
+BASE = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nanne:x:1000:1000::/home/anne:/bin/bash\nbert:x:1001:1001::/home/bert:/bin/bash\n",
+    "etc/os-release": "ID=debian\n",
+}
 """files of every host, where no variant has them"""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     from tests.range.plants import Planter
@@ -121,10 +122,13 @@ def _winsock(put: Put, p: Planter, host: str, number: int, word: str, guilty: bo
     base = "ControlSet001\\Services\\WinSock2\\Parameters"
     library = (BAD[number].format(word), "%SystemRoot%\\System32\\mswsock.dll")[not guilty]
     if number == 1:
-        put(SYSTEM, f"{base}\\NameSpace_Catalog5\\Catalog_Entries64\\{word}", "LibraryPath", library)
-    else:
-        packed = library.encode().ljust(260, b"\0") + bytes(628)
-        put(SYSTEM, f"{base}\\Protocol_Catalog9\\Catalog_Entries\\{word}", "PackedCatalogItem", packed)
+        put(SYSTEM, f"{base}\\NameSpace_Catalog5\\Catalog_Entries64\\000000000004", "LibraryPath", library)
+        put(SYSTEM, f"{base}\\NameSpace_Catalog5\\Catalog_Entries64\\000000000004", "Enabled", 1)
+    else:  # the entry of TCP over IPv4 or IPv6: flags, provider, number, chain of one, and more
+        provider = UUID(("e70f1aa0-ab8b-11cf-8ca3-00805f48a192", "", "f9eab0c0-26d4-11d0-bbbf-00aa006c34e4")[number]).bytes_le
+        facts = struct.pack("<5I", 0x20066, 0, 0, 0, 8) + provider + struct.pack("<Ii", 1001 + number, 1)
+        packed = library.encode().ljust(260, b"\0") + facts.ljust(628, b"\0")
+        put(SYSTEM, f"{base}\\Protocol_Catalog9\\Catalog_Entries\\{1 + number:012d}", "PackedCatalogItem", packed)
 
 
 def _account(put: Put, key: int, number: int, name: str, flags: int = 0x210) -> None:

@@ -71,11 +71,15 @@ def main() -> None:
         with open(file, "wb") as out:
             out.write(empty())
         hive = hivex.Hivex(file, write=True)
+        # all values of a key at once: hivex writes every value of a key anew for each one, and leaves the old cells free
+        keys: dict[int, dict[str, dict]] = {}
         for path, name, kind, text in values:
             node = hive.root()
             for part in path.split("\\"):
                 node = hive.node_get_child(node, part) or hive.node_add_child(node, part)
-            hive.node_set_value(node, {"key": name, "t": TYPES[kind], "value": data(kind, text)})
+            keys.setdefault(node, {})[name.lower()] = {"key": name, "t": TYPES[kind], "value": data(kind, text)}
+        for node, named in keys.items():
+            hive.node_set_values(node, list(named.values()))
         hive.commit(None)
 
 

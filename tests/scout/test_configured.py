@@ -49,6 +49,23 @@ def test_syslog_ng_auditd_and_sshd(root, source):
     assert list(sshd.names(source)) == ["/root/.ssh/more", "/etc/keys/*", "/root/.k2"]
 
 
+def test_what_a_configuration_takes_in_is_read_too(root, source):
+    write(root, "etc/ssh/sshd_config", "Include /srv/ssh/*.conf more\n")
+    write(root, "srv/ssh/b.conf", "Include /srv/ssh/b.conf /srv/third\n")
+    write(root, "srv/ssh/.c.conf", "AuthorizedKeysFile /hidden\n")
+    write(root, "srv/third", "AuthorizedKeysFile /keys/third\n")
+    write(root, "etc/ssh/more", 'Include "/etc/with blank"\n')
+    write(root, "etc/with blank", "AuthorizedKeysFile /keys/blank\n")
+    assert list(sshd.names(source)) == ["/keys/third", "/keys/blank"]
+    write(root, "etc/rsyslog.conf", '$IncludeConfig /srv/r/*.conf\ninclude(file="/srv/r2" mode="optional")\n')
+    write(root, "srv/r/a.conf", "*.* /srv/log/a\n")
+    write(root, "srv/r2", "*.* /srv/log/b\n")
+    assert set(rsyslog.names(source)) == {"/srv/r2*", "/srv/log/a*", "/srv/log/b*"}
+    write(root, "etc/syslog-ng/syslog-ng.conf", '@include "/srv/ng/*.conf"\n')
+    write(root, "srv/ng/x.conf", 'destination d { file("/srv/ng.log"); };\n')
+    assert list(syslog_ng.names(source)) == ["/srv/ng.log*"]
+
+
 def test_a_hostile_configuration_takes_no_secret_and_nothing_outside(root, collected):
     write(root, "etc/shadow", "root:*:1::::::\n")
     write(root, "etc/rsyslog.conf", "*.* /srv/log/all.log\n*.* /etc/shadow\n*.* /../../etc/hostname\n")

@@ -463,3 +463,23 @@ def test_the_host_is_isolated_by_its_firewall_with_an_end_and_an_undo(live: Live
     assert now == policy
     assert not (live.machine.drive_c / "windows/system32/tasks/Escadre end of isolation").exists()
     assert len(log.read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("EnableFirewall", "switches it off"), ("AllowLocalPolicyMerge", "ignores the rules of the host")]
+)
+def test_a_firewall_that_group_policy_rules_is_seen_before_anything_is_done(live: LiveHost, value: str, told: str) -> None:
+    _made_up_netsh(live)
+    place = "HKLM\\SOFTWARE\\Policies\\Microsoft\\WindowsFirewall\\PublicProfile"
+    live.clear()
+    assert live.hunter("contain", PLAN, "--allow", "192.0.2.7", "--hours", "2", "-r", live.recipient)[0] == 0
+    live.ask("write", place, value, 4, 0)
+    try:
+        policy = live.ask("read", POLICY)
+        code, out = live.hunter("apply", PLAN, "--yes")
+        assert (code, f"{told} in the publicprofile" in out, "cut the host off at its switch" in out) == (3, True, True), out
+        assert live.ask("read", POLICY) == policy
+        live.ask("write", place, value, 4, 1)
+        assert live.hunter("check", PLAN)[0] == 0
+    finally:
+        live.ask("run", "reg", "delete", place.replace("HKLM", "HKEY_LOCAL_MACHINE"), "/f")

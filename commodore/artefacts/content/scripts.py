@@ -12,7 +12,7 @@ from commodore.host import Host
 from commodore.readers.file_facts import FILE_FIELDS, file_facts
 from commodore.readers.layers import as_text, unfold
 from commodore.readers.layers.analysis import FIELDS, analysed
-from commodore.readers.layers.languages import language_of, patterns
+from commodore.readers.layers.languages import PAGE, has_code, language_of, patterns
 from commodore.readers.layers.model import LONGEST
 
 ARTEFACT = Artefact(
@@ -45,6 +45,7 @@ ARTEFACT = Artefact(
         "commodore/readers/layers: each decoder names the source of its format",
         "commodore/readers/layers/traits: the traits, with their patterns",
     ),
+    version=2,
 )
 
 PLACE = "0"
@@ -52,14 +53,19 @@ PLACE = "0"
 
 
 def expected(evidence: Evidence) -> int | None:
-    """Return 1 for a file with content: a file is one record."""
-    return 1 if evidence.length else 0
+    """Return 1 for a file with content: a file is one record. A page without code is none."""
+    with evidence.open() as stream:
+        return 0 if _is_plain_page(evidence.name, stream.read(LONGEST)) else 1
+
+
+def _is_plain_page(name: str, head: bytes) -> bool:
+    return not head or (language_of(name, head[:4096]) == PAGE and not has_code(head))
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
     with evidence.open() as stream:
         head = stream.read(LONGEST + 1)
-    if not head:
+    if _is_plain_page(evidence.name, head[:LONGEST]):
         return
     if head.startswith((b"MZ", b"\x7fELF")):
         yield Problem("a program with the name of a script: layers were not sought", lost=1)

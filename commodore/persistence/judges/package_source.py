@@ -8,17 +8,15 @@ from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judges import startup_line
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
-from commodore.persistence.linux import line_target
+from commodore.persistence.linux import FOREIGN, line_target
 from commodore.persistence.suspicion import Suspicion
 from commodore.sentence import sentence, short
 
 _REASON = sentence("{name}: {path} (line {number}) has {line!q}: {words}; expected: {expected}.")
-_BARE = re.compile(r"(?i)^\s*(?:deb\b|uris:|baseurl\s*=|mirrorlist\s*=)[^#]{0,400}?(?:https?|ftp)://(?:\d{1,3}\.){3}\d{1,3}")
-_FOREIGN = re.compile(
-    r": it (?:loads|opens a connection|unpacks|gives a shell|runs something in|looks for programs|has the name)"
-    r"|lies in a folder that everybody"
+_BARE = re.compile(
+    r"(?i)^\s*(?:deb\b|uris:|baseurl\s*=|mirrorlist\s*=|(?:extra-)?index-url\s*=|registry\s*=)[^#]{0,400}?(?:https?|ftp)://(?:\d{1,3}\.){3}\d{1,3}"
 )
-"""Suspicions that concern a script of a package: it may set modes, write to system files and refer to any folder"""
+_FOREIGN = re.compile(rf": it (?:{FOREIGN.pattern})|lies in a folder that everybody")
 _UNSIGNED = re.compile(r"(?i)\btrusted\s*[=:]\s*yes|allow-insecure\s*[=:]\s*yes|^\s*gpgcheck\s*=\s*0")
 
 

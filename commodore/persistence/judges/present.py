@@ -14,7 +14,7 @@ from commodore.persistence.windows import examine, service_target
 from commodore.sentence import sentence, short
 from scout.formats.windows_paths import last_name
 
-_REASON = sentence("{name}: {path} is there[ ({ignored})]; expected: {expected}.")
+_REASON = sentence("{name}: {path} is there[, and {vouched}][ ({ignored})]; expected: {expected}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,25 @@ class PresentOptions:
 
 
 def judge(row: RowText, entry: AutostartEntry, options: PresentOptions) -> Judgement | None:
-    """Judge the file by its path, and each of its lines as a line of a script."""
+    """Judge the file by its path and package, and each of its lines as a line of a script. A list of files tells of those of no package."""
     if entry.record.get("escadre.line_number") is not None:
         return startup_line.judge(row, entry, NoOptions())
     if entry.text("escadre.state") in ("deleted", "carved"):
         return None
     service, path = entry.text("service.name"), entry.text("file.path", "registry.path")
-    severity = EXPECTED[0] if any(fnmatchcase(path, pattern) for pattern in options.expected) else row.severity
+    if entry.text("event.dataset") == "file_listing" and entry.flag("escadre.file.in_package") is not False:
+        return None
+    vouched = "" if service else entry.context.files.of(path).vouched
+    expected = vouched or any(fnmatchcase(path, pattern) for pattern in options.expected)
+    severity = EXPECTED[0] if expected else row.severity
     reason = _REASON(
-        {"name": row.name, "path": short(service or path), "expected": row.expected, "ignored": entry.text("escadre.startup.passed_over")}
+        {
+            "name": row.name,
+            "path": short(service or path),
+            "vouched": f"it {vouched}" if vouched else "",
+            "expected": row.expected,
+            "ignored": entry.text("escadre.startup.passed_over"),
+        }
     )
     if entry.text("registry.path"):
         target = service_target(

@@ -15,7 +15,7 @@ from scout.formats.windows_paths import is_windows, last_name
 
 _REASON = sentence("{name}: {path} (line {number}) has {setting!q}: {words}; expected: {expected}.")
 _STORES = re.compile(r"(?i)https?://(?:clients2\.google\.com|edge\.microsoft\.com|addons\.mozilla\.org)/")
-_STARTS = frozenset({"path", "command", "commandline"})
+_STARTS = frozenset({"path", "command", "commandline", "exec"})
 _BY_ITSELF = {"startonuserlogin=true": "it starts at logon", "runon=folderopen": "it runs when its folder is opened"}
 
 

@@ -7,7 +7,7 @@ import re
 from commodore.persistence.entry import AutostartEntry
 from commodore.persistence.judgement import EXPECTED, Judgement, worst
 from commodore.persistence.judging import NoOptions, RowJudge, RowText
-from commodore.persistence.linux import HIDDEN_LINE, examine, line_target
+from commodore.persistence.linux import FOREIGN, HIDDEN_LINE, examine, line_target
 from commodore.persistence.suspicion import of_command, of_file
 from commodore.persistence.windows import examine as windows_examine
 from commodore.sentence import sentence, short
@@ -29,12 +29,15 @@ _STARTED = re.compile(r"(?i)^\s*(?:(?:&|\.|start-process|saps|start|invoke-item|
 """How a line of PowerShell begins that starts or loads a file"""
 _PROMPT = re.compile(r"(?i)\binit\s+(?:pwsh|powershell)\b")
 """Programs that write settings for a shell name it, as in `oh-my-posh init pwsh | Invoke-Expression`"""
-_PARTS = frozenset({"shell", "powershell", "batch"})
+_PARTS = frozenset({"shell", "sourced", "powershell", "batch"})
 """Languages whose lines are parts of a script: only the suspicious ones are entries."""
 
 
 def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None:
-    """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name."""
+    """Judge the command, the programs that it starts, and what hides the line; for the script itself, its name.
+
+    A file that is as its package brought it may set modes, write to system files and use any folder.
+    """
     path, user, number = entry.text("file.path"), entry.text("user.name"), entry.record.get("escadre.line_number")
     values = {
         "name": row.name,
@@ -57,7 +60,10 @@ def judge(row: RowText, entry: AutostartEntry, _: NoOptions) -> Judgement | None
         more = [(short(started), s) for s in entry.of_file(started, "linux") if s.severity == "high"]
         found, payload = found + more, list(dict.fromkeys([*payload, *([started] if more else [])]))
     found = [(subject, s) for subject, s in found if s.severity != "medium" or entry.text("escadre.format") not in _PARTS]
-    if entry.record.get("escadre.line_hidden"):
+    vouched = not windows and bool(entry.context.files.of(path).vouched)
+    if vouched:
+        found = [(subject, s) for subject, s in found if FOREIGN.match(s.words)]
+    elif entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
     judged = worst(found)
     if judged is None and entry.text("escadre.format") in _PARTS:

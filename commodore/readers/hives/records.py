@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from commodore.fence import raised
 from commodore.readers.hives import second
 from commodore.readers.hives.fields import LARGEST_VALUE
-from commodore.readers.hives.places import Mount, key_place
+from commodore.readers.hives.places import Mount
 from commodore.readers.hives.secrets import Withheld, is_password, withheld_class, withheld_orphan, withheld_values
 from commodore.readers.hives.texts import (
     OWN,
@@ -45,6 +45,8 @@ FIELDS = (
 )
 TOGETHER = 128
 """records of a batch: each has the path of its key, which may be long"""
+_ROOM = 1 << 20
+"""bytes of the data of a batch, from which the rest goes into the next one"""
 _BY_SECOND = f',"escadre.registry.reader":"{second.NAME}"'
 
 
@@ -58,47 +60,63 @@ class HiveRecords:
     """
 
     def __init__(self, hive: Hive, at: Mount, control_set: int) -> None:
-        self._hive, self._at, self._control_set = hive, at, control_set
+        self._hive = hive
         self._logged, self._layered = bool(hive.replayed), hive.minor >= LAYERED
         self.live = bytearray(len(hive.data) // 8 + 1)
         self._second = second.SecondHiveReader(hive.data)
         self.answers = self.cuts = self.unlisted = 0
-        self._text = HiveText(at)
+        self._text = HiveText(at, control_set)
         self._owners: dict[int, str] = {}
         """offset of a security descriptor → member with its owner"""
 
-    def of_key(self, key: Key) -> Iterator[RecordBatch | Problem]:
-        """Yield the records of the values of a key, or that of the key where it has none. A value at which this fails is a problem."""
-        live, place = self.live, hex(key.offset)
-        live[key.offset >> 3] = 1
-        values = plain_values(key)
-        theirs = self._of_second(key, values) if len(values) < key.value_count else []
-        texts = self._texts(key, key.path)
-        if not values and not theirs:
-            yield self._batch([(place, texts.alone(), "replayed" if self._logged and key.replayed else "allocated")])
-            return
-        withheld = withheld_values(key.path) or is_password
-        layered, head, above, end = self._layered, texts.head, texts.above, texts.end
-        plain = PLAIN if texts.plain and not layered else -1
-        text_of_short = short_value_text if withheld is is_password else value_text
+    def of_keys(self, keys: Iterable[Key]) -> Iterator[RecordBatch | Problem]:
+        """Yield the records of all values, and of each key that has none. A key or value at which this fails is a problem."""
+        live, layered, logged = self.live, self._layered, self._logged
         made: list[JsonRecord] = []
-        for offset, name, kind, raw, replayed in values:
-            live[offset >> 3] = 1
+        room = _ROOM
+        for key in keys:
+            place = hex(key.offset)
+            live[key.offset >> 3] = 1
             try:
-                text = text_of_short(name, kind, raw, withheld) if len(raw) <= SHORT else self._long(name, kind, raw, withheld)
-                if text.form == plain:  # as `texts.of` does, without the call
-                    own: Members = (head, text.data, above, text.path, above, text.held, end)
-                else:
-                    own = texts.of(text, hides=layered and _hides(key, offset))
-                made.append((f"{place}/{hex(offset)}", own, "replayed" if replayed else "allocated"))
+                values = plain_values(key)
+                theirs = self._of_second(key, values) if len(values) < key.value_count else ()
+                texts = self._texts(key, key.path)
+                if not values and not theirs:
+                    made.append((place, texts.alone(), "replayed" if logged and key.replayed else "allocated"))
+                withheld = (withheld_values(key.path) if texts.secret else None) or is_password
             except MemoryError:
                 raise
-            except Exception as e:  # evidence is hostile: any value may raise anything
-                yield raised(e, f"{place}/{hex(offset)}")
+            except Exception as e:  # evidence is hostile: any key may raise anything
+                yield raised(e, place)
+                continue
+            head, path, end = texts.head, texts.path, texts.end
+            plain = PLAIN if texts.plain and not layered else -1
+            text_of_short = short_value_text if withheld is is_password else value_text
+            for offset, name, kind, raw, replayed in values:
+                live[offset >> 3] = 1
+                try:
+                    if len(raw) <= SHORT:
+                        text = text_of_short(name, kind, raw, withheld)
+                    else:
+                        text = self._long(name, kind, raw, withheld)
+                        room -= len(raw)
+                    if text.form == plain:  # as `texts.of` does, without the call
+                        own: Members = (head, text.data, path, text.path, path, text.held, end)
+                    else:
+                        own = texts.of(text, hides=layered and _hides(key, offset))
+                    made.append((f"{place}/{hex(offset)}", own, "replayed" if replayed else "allocated"))
+                except MemoryError:
+                    raise
+                except Exception as e:  # as above
+                    yield raised(e, f"{place}/{hex(offset)}")
+                if len(made) >= TOGETHER or room < 0:
+                    yield self._batch(made)
+                    made, room = [], _ROOM
+            if theirs:
+                made += _of_second(texts, place, theirs, withheld)
             if len(made) >= TOGETHER:
                 yield self._batch(made)
-                made = []
-        made += _of_second(texts, place, theirs, withheld)
+                made, room = [], _ROOM
         if made:
             yield self._batch(made)
 
@@ -154,12 +172,6 @@ class HiveRecords:
             if key.has_class and (name := key.class_name):
                 withheld = withheld_class(path)
                 more += "" if withheld else f',"escadre.registry.class":"{escaped(name)}"'
-        control_set, unified = key_place(self._at, path, self._control_set)
-        if control_set:
-            current = "true" if control_set == self._control_set else "false"
-            more += f',"escadre.registry.control_set":{control_set},"escadre.registry.current":{current}'
-        if unified:
-            more += f',"escadre.registry.unified":"{escaped(unified)}"'
         layer = key.layer if self._layered else ""
         return KeyText(self._text, path, timed(key.written, remark), more, withheld=withheld, layer=layer)
 

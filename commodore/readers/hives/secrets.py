@@ -44,6 +44,14 @@ def withheld_values(path: str) -> Withheld | None:
     return lambda name, kind: next((rule.why for rule in rules if rule.values.fullmatch(name.lower())), "") or is_password(name, kind)
 
 
+def may_withhold(path: str, *, end: bool = False) -> bool:
+    """Return whether `withheld_values` may have an answer for the key at `path`, and for those below it; with `end`: for a key of which
+    this is the last component, and nothing above it is known to give one.
+    """
+    low = path.lower()
+    return any(literal in low for literal in (_ends() if end else _literals()))
+
+
 def is_password(name: str, kind: int) -> str:
     """Return why the data of a value is withheld under any key; '' to keep it."""
     return named_password(name) if kind in PASSWORD_TYPES else ""
@@ -72,6 +80,12 @@ def withheld_orphan(name: str, kind: int) -> str:
 @cache
 def _literals() -> tuple[str, ...]:
     return tuple({rule.literal for rule in _rules() if rule.literal and not rule.of_class})
+
+
+@cache
+def _ends() -> tuple[str, ...]:
+    """Return the last components of the literals: a path that has one has its end in the name of the key, or all of it above."""
+    return tuple({literal.rpartition("\\")[2] for literal in _literals()})
 
 
 @cache

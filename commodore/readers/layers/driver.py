@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from commodore.readers.layers import extracting, rewriting
 from commodore.readers.layers.clues import Clue
 from commodore.readers.layers.indicators import indicated
+from commodore.readers.layers.languages import spoken
 from commodore.readers.layers.model import DEEPEST, LONGEST, MOST, PER_DECODER, STEPS, TOTAL, Decoded, Layer, Unfolded
 from commodore.readers.layers.texts import is_file
 from commodore.readers.layers.traits import traits_of
@@ -88,6 +89,7 @@ class _Run:
 
 def unfold(text: str, language: str = "") -> Unfolded:
     """Return the layers of a text. `language`: of a script (`languages.yaml`), `command` for a command line, '' where it is not known."""
+    language = spoken(language)
     run = _Run(language)
     if len(text) > LONGEST:
         run.bounds[f"layers were sought in the first {LONGEST:,} of {len(text):,} characters"] = None

@@ -16,6 +16,7 @@ MOST = 100
 LONGEST = 500
 """characters of one value"""
 _SCANNED = 4 << 20
+_NAMESPACE = re.compile(r"\bxmlns(?::[\w.-]{1,40})?\s{0,3}=\s{0,3}[\"']\Z")
 _SCHEME = re.compile(r"(?i)(?:https?|s?ftps?|ldaps?|smb|wss?|tcp|rmi)\Z")
 _REST = re.compile(r"""[^\s"'<>`|\\^{}()\[\],;\x00-\x1f]{3,2000}""")
 _ADDRESS = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d-]|\.\d)")
@@ -91,8 +92,13 @@ def _places(text: str, mark: str) -> Iterator[int]:
 def _urls(text: str) -> Iterator[str]:
     for at in _places(text, "://"):
         scheme = _SCHEME.search(text, max(at - 6, 0), at)
-        if scheme and (rest := _REST.match(text, at + 3)):
+        if scheme and (rest := _REST.match(text, at + 3)) and not _names_a_form(text, scheme.start(), rest[0]):
             yield f"{scheme[0]}://{rest[0]}"[:LONGEST].rstrip(".!?:*")
+
+
+def _names_a_form(text: str, start: int, rest: str) -> bool:
+    """Return whether an address is the name of a form of XML, which nothing opens: the value of `xmlns`, or one of the W3C's."""
+    return rest.startswith("www.w3.org/") or _NAMESPACE.search(text, max(start - 80, 0), start) is not None
 
 
 def _hosts(text: str) -> Iterator[str]:

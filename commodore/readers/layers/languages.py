@@ -26,6 +26,10 @@ _SHOWN = (
 _ASPX = re.compile(rb"(?i)<%@\s*(?:page|webhandler|webservice|control)\s[^<>]*language|<%\s*@\s*language|<script[^<>]*runat\s*=\s*.?server")
 
 
+PAGE = "page"
+_CODE = re.compile(rb"(?i)<(?:\w+:)?script\b|\bjavascript:|\son[a-z]{3,20}\s*=\s*[\"']")
+
+
 class _Language(NamedTuple):
     name: str
     endings: frozenset[str]
@@ -64,6 +68,16 @@ def language_of(name: str, head: bytes) -> str:
         if pattern.search(head):
             return language
     return "aspx" if _ASPX.search(head) else ""
+
+
+def has_code(content: bytes) -> bool:
+    """Return whether a page has code: script elements, handlers of events, links that are code."""
+    return _CODE.search(content) is not None
+
+
+def spoken(language: str) -> str:
+    """Return the language whose decoders and traits are those of a language: a page holds what an HTML application does."""
+    return "hta" if language == PAGE else language
 
 
 def guessed_language(name: str, head: bytes) -> str:

@@ -20,6 +20,7 @@ from scout.console import Complaint
 MAX_BYTES = 64 << 20
 SCHEMA = 1
 _ACTION = ("id", "title", "mechanism", "class", "status", "reason", "note", "time", "verdict", "verdict_reason")
+_MEMORY = ("action", "program", "pid", "time", "file", "sha256", "sealed_sha256")
 _RUN = ("host", "state", "path", "seal", "began", "ended", "signer", "receipt")
 
 
@@ -62,9 +63,14 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
         "compared": int(run["compared"]),
         "unexplained": [str(path) for path in run["unexplained"]],
         "stays": [_texts(each, ("path", "why")) for each in run["stays"]],
+        "memory": [_memory(each) for each in run["memory"]],
         "verified": [_texts(each, ("time", "how", "gone", "there", "unseen")) for each in run["verified"]],
         "actions": [_action(action) for action in run["actions"]],
     }
+
+
+def _memory(kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_texts({"action": "", **kept}, _MEMORY), "size": int(kept["size"]), "lost": int(kept["unread"]) + int(kept["left_out"])}
 
 
 def _action(action: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +96,8 @@ def view(found: Mapping[str, Any], chosen: str) -> dict[str, Any]:
             key = f"{n}:{action['id']}"
             rows.append({**action, "key": key, "url": _url(key), "css": _css(action)})
             if key == chosen:
-                detail = {**action, "css": _css(action), "run": run}
+                kept = [each for each in run["memory"] if each["action"] in (action["id"], "")]
+                detail = {**action, "css": _css(action), "run": run, "memory": kept}
         counts = Counter(a["status"] for a in run["actions"])
         runs.append({**run, "rows": rows, "counts": ", ".join(f"{count} {word}" for word, count in counts.items())})
     every = [a for run in found["runs"] for a in run["actions"]]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 from scout.collecting.identity import MAX_TEXT
+from scout.formats.startup.includes import includes, matching
 from scout.lines import lines
 from scout.sources.source import EvidenceSource, Parts, contents, resolve
 from scout.targets import CollectionTarget
@@ -54,17 +57,45 @@ def _pattern(path: str) -> str:
     return "/".join("*".join(map(literal, part.split("*"))) for part in path.split("/") if part not in ("", ".", ".."))
 
 
-def config_lines(source: EvidenceSource, files: Iterable[Parts]) -> Iterator[str]:
-    """Yield the lines of configuration files, without comments and blank lines; links are resolved within the source."""
-    for parts in files:
+def config_lines(source: EvidenceSource, files: Iterable[Parts], language: str = "") -> Iterator[str]:
+    """Yield the lines of configuration files, without comments and blank lines; links are resolved within the source.
+
+    `language`: that of `scout/formats/startup/includes.yaml` in which a line takes in other files, whose lines follow.
+    """
+    seen: set[Parts] = set()
+    todo = [(parts, source.native(parts)) for parts in files]
+    while todo and len(seen) < MAX_FILES:
+        parts, first = todo.pop(0)
         found = resolve(source, parts)
+        if found is None or found in seen:
+            continue
+        seen.add(found)
         try:
-            data, _ = contents(source, found, MAX_TEXT) if found else (b"", False)
+            data, _ = contents(source, found, MAX_TEXT)
         except OSError:
             continue  # custody has a line of the file itself
         for line in lines(data.decode("utf-8", "surrogateescape")):
             if line.strip() and not line.lstrip().startswith("#"):
                 yield line.strip()
+        for included in includes(language, data, source.native(parts), first, ()):
+            every = matching(included, partial(_listed, source), partial(_is_folder, source))
+            todo += [(tuple(path.split("/")[1:]), first) for path in itertools.islice(every, MAX_FILES)]
+
+
+def _is_folder(source: EvidenceSource, path: str) -> bool:
+    found = resolve(source, tuple(path.split("/")[1:]))
+    try:
+        return found is not None and stat.S_ISDIR(source.status(found).st_mode)
+    except OSError:
+        return False
+
+
+def _listed(source: EvidenceSource, path: str) -> list[str]:
+    found = resolve(source, tuple(part for part in path.split("/") if part))
+    try:
+        return [entry.name for entry in source.scan(found, lambda _: True)] if found is not None else []
+    except OSError:
+        return []
 
 
 def folder(source: EvidenceSource, parts: Parts, suffix: str) -> list[Parts]:

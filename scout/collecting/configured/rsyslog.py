@@ -20,7 +20,7 @@ _PROPERTY = re.compile(r"%[^%]*%")
 def names(source: EvidenceSource) -> Iterator[str]:
     """Yield the paths, with what rotation appends; a property of a message (`%HOSTNAME%`) is any text."""
     files = [("etc", "rsyslog.conf"), *folder(source, ("etc", "rsyslog.d"), ".conf"), ("etc", "syslog.conf")]
-    for line in config_lines(source, files):
+    for line in config_lines(source, files, "syslog"):
         for expression in (_SELECTOR, _FILE, _TEMPLATE):
             for found in expression.finditer(line):
                 path = _PROPERTY.sub("*", found.group(1))

@@ -16,7 +16,7 @@ def names(source: EvidenceSource) -> Iterator[str]:
     """Yield the paths: `%h` is each home, another `%` any text; a relative path begins in each home."""
     files = [("etc", "ssh", "sshd_config"), *folder(source, ("etc", "ssh", "sshd_config.d"), ".conf")]
     homes = list(dict.fromkeys(identity.homes_by_account(source).values()))[: identity.MAX_HOMES]
-    for line in config_lines(source, files):
+    for line in config_lines(source, files, "sshd"):
         word, *values = re.split(r"[\s=]+", line)
         for value in values if word.lower() in _WORDS else ():
             path = value.strip('"')

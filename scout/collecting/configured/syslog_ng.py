@@ -15,7 +15,7 @@ _MACRO = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_.]\w*")
 def names(source: EvidenceSource) -> Iterator[str]:
     """Yield the paths, with what rotation appends; a macro is any text."""
     files = [("etc", "syslog-ng", "syslog-ng.conf"), *folder(source, ("etc", "syslog-ng", "conf.d"), ".conf")]
-    for line in config_lines(source, files):
+    for line in config_lines(source, files, "syslog"):
         for found in _FILE.finditer(line):
             path = _MACRO.sub("*", found.group(1).strip())
             if not path.startswith(("/dev/", "/proc/")):

@@ -81,6 +81,12 @@ class Key:
         return 0 if self._fields[1] & 0x40 else self._fields[9]
 
     @property
+    def values_listed(self) -> tuple[int, int]:
+        """Number of values that the key states, and the offset of their list."""
+        fields = self._fields
+        return (0 if fields[1] & 0x40 or fields[10] == NOWHERE else fields[9]), fields[10]
+
+    @property
     def layer(self) -> str:
         """How the key of a differencing hive changes that of the hive below: `tombstone` (it is deleted there), `supersedes` (its values
         replace those), `supersedes tree` (with all keys below); '' where both are merged, and in any other hive.
@@ -166,14 +172,14 @@ class Key:
 
     def value_offsets(self) -> tuple[int, ...]:
         """Return the offsets in its list of values, as far as the list is there."""
-        hive, count = self.hive, self.value_count
-        if not count or self._fields[10] == NOWHERE:
+        hive, (count, listed) = self.hive, self.values_listed
+        if not count:
             return ()
-        start, end = hive.cell(self._fields[10], 4, "list of values")
+        start, end = hive.cell(listed, 4, "list of values")
         if not start:
             return ()
         if count > (end - start) // 4:
-            hive.note(self._fields[10], f"list of {count} values is cut")
+            hive.note(listed, f"list of {count} values is cut")
             count = (end - start) // 4
         return unpack_from(f"<{count}I", hive.data, start)
 

@@ -30,6 +30,7 @@ _CHARACTERS = 16 << 20
 """characters of all paths that are stored: of 200,000 keys, 80 of each"""
 _SIGNATURES = re.compile(rb"[nv]k")
 _OFFSET = Struct("<I")
+_LISTS = Struct("<I4xI")  # of a key: list of values, class name
 _DATA = Struct("<II")  # of a value: size and offset of its data
 _FIRST, _LAST = 0x01A8E79FE1D58000, 0x0239_0000_0000_0000
 """last writes that are possible: 1990 to 2115"""
@@ -320,11 +321,13 @@ def used_bytes(hive: HiveCells, survey: Survey, cells: Iterable[int]) -> dict[in
             used[offset] = VK.size + unpack_from("<H", data, at + 2)[0]
     if wanted <= used.keys():
         return used
-    for value in survey.values:
+    place_of = _OFFSET.unpack_from
+    for value in [value for value in survey.values if place_of(data, BASE_BLOCK + value + 12)[0] in wanted]:
         size, place = _DATA.unpack_from(data, BASE_BLOCK + value + 8)
-        if place in wanted and not size >> 31:
+        if not size >> 31:
             used[place] = size
-    for key in survey.keys if wanted - used.keys() else ():
+    lists_of = _LISTS.unpack_from
+    for key in [key for key in survey.keys if not wanted.isdisjoint(lists_of(data, BASE_BLOCK + key + 44))] if wanted - used.keys() else ():
         fields = NK.unpack_from(data, BASE_BLOCK + key + 4)
         if fields[10] in wanted:
             used[fields[10]] = 4 * fields[9]

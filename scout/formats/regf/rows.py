@@ -14,6 +14,9 @@ _CELL = Struct("<i2sHIIIH")  # size, signature, length of the name, size of the 
 _SIZE = Struct("<i")
 _NUMBER = Struct("<I")
 _RESIDENT = 0x80000000
+_FEW = 64
+_LISTS = tuple(Struct(f"<{count}I") for count in range(_FEW + 1))
+"""short lists of values, by their length"""
 
 
 PlainValue = tuple[int, str, int, bytes, bool]
@@ -22,16 +25,22 @@ PlainValue = tuple[int, str, int, bytes, bool]
 
 def plain_values(key: Key) -> list[PlainValue]:
     """Return the values of a key in the order of its list, each cell once. Damage is noted in the hive."""
-    hive = key.hive
-    offsets = key.value_offsets()
-    if not offsets:
+    count, listed = key.values_listed
+    if not count:
         return []
-    if len(offsets) > 1 and len(set(offsets)) < len(offsets):
-        offsets = tuple(dict.fromkeys(offsets))
-    result: list[PlainValue] = []
+    hive = key.hive
     data = hive.data if isinstance(hive.data, bytes) and not hive.replayed else b""  # with a log, `Value` says what came from it
     end = hive.end if data else 0
     unpack, cell_size, spent = _CELL.unpack_from, _SIZE.unpack_from, 0
+    start = BASE_BLOCK + listed
+    offsets: tuple[int, ...]
+    if count <= _FEW and not hive.exhausted and start + 4 + 4 * count <= end and cell_size(data, start)[0] + 4 + 4 * count <= 0:
+        offsets = _LISTS[count].unpack_from(data, start + 4)
+    else:
+        offsets = key.value_offsets()
+    if len(offsets) > 1 and len(set(offsets)) < len(offsets):
+        offsets = tuple(dict.fromkeys(offsets))
+    result: list[PlainValue] = []
     for offset in offsets:
         at = BASE_BLOCK + offset
         if at + 24 <= end:

@@ -32,6 +32,8 @@ _CATEGORIES = (
 
 _VIEWS = {0x23A3DFD5: "Search Results", 0x23FEBBEE: "Known Folder"}
 """signatures of views and their names, where the properties have none"""
+_STORAGE, _STORED = 0x10312005, 0x07192006
+"""signatures of what is reached by MTP: the storage of a phone or camera, and a folder or file in it"""
 _PATH = re.compile(rb"(?:[A-Za-z]\0:|\\\0\\)\0")
 """beginning of a path in UTF-16"""
 
@@ -40,7 +42,8 @@ class ShellItem(NamedTuple):
     """One item. Times are RFC 3339 UTC or ''; `entry` and `sequence` are the reference to the MFT, 0 where there is none."""
 
     kind: str
-    """folder (of the shell), volume, directory, file, network, address, control panel, property view, unknown"""
+    """folder (of the shell), volume, directory, file, network, address, control panel, property view, device storage and device
+    file (of a phone or camera), unknown"""
     name: str
     created: str = ""
     modified: str = ""
@@ -167,6 +170,12 @@ def _view(raw: bytes) -> ShellItem:
     name = ""
     if signature == 0x23FEBBEE and len(raw) >= 30 and unpack_from("<H", raw, 12)[0] == 16:
         name = folder(guid(raw[14:30]))
+    if signature == _STORAGE:
+        return ShellItem("device storage", _device_names(raw, 38, 3)[0] or "(no name)")
+    if signature == _STORED:
+        modified, created = (filetime(ticks) for ticks in unpack_from("<QQ", raw, 26))
+        first, second = _device_names(raw, 62, 2)
+        return ShellItem("device file", second or first or "(no name)", created, modified)
     found = properties(raw)
     name = found.get("path") or found.get("name") or name
     if not name and (path := _PATH.search(raw, 4)):
@@ -174,6 +183,22 @@ def _view(raw: bytes) -> ShellItem:
     if not name:
         return ShellItem("unknown", f"(class 0x00, signature {signature:#010x}, {len(raw)} bytes)")
     return ShellItem("property view", name, found.get("created", ""), found.get("modified", ""), found.get("accessed", ""))
+
+
+def _device_names(raw: bytes, at: int, count: int) -> list[str]:
+    """Return the first texts of an item of a phone or camera. From `at` on it has the lengths of three, in characters, and 4 further bytes
+    where it is a storage; the texts follow. Raises ValueError where they are longer than the item.
+    """
+    lengths = unpack_from("<3I", raw, at)
+    start = at + (16 if count == 3 else 12)
+    found: list[str] = []
+    for length in lengths[:count]:
+        end = start + 2 * length
+        if end > len(raw):
+            raise ValueError(f"the name of a device's folder is cut: {length:,} characters in an item of {len(raw)} bytes")
+        found.append(text(raw[start:end]))
+        start = end
+    return found
 
 
 def _file(raw: bytes, whole: bytes) -> ShellItem:

@@ -23,5 +23,7 @@ def names(file: StartingFile) -> Iterator[NamedFile]:
         if key.startswith("Exec"):
             for command in commands_of(value):
                 yield from (NamedFile(path) for path in commandline.parse_argv(words_of(command, home)[1], home=home).files)
-        elif key in ("EnvironmentFile", "Environment", "PassEnvironment", "RootImage", "ExtensionImages"):
+        elif key == "EnvironmentFile":
+            yield NamedFile(value.strip().removeprefix("-"))
+        elif key in ("Environment", "PassEnvironment", "RootImage", "ExtensionImages"):
             yield from from_setting(value.removeprefix("-").replace("=", " ").replace(":", " "))

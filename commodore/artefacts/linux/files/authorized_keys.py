@@ -28,6 +28,7 @@ ARTEFACT = Artefact(
         "etc/ssh/keys/**",
         "ProgramData/ssh/administrators_authorized_keys",
     ),
+    taken_in=True,
     targets=("LF11", "WP07"),
     needs=("profiles",),
     fields=(
@@ -51,7 +52,7 @@ ARTEFACT = Artefact(
     action="ssh-key-observed",
     attack=("T1098.004",),
     message="The {escadre.ssh.key_type} key[ {escadre.ssh.fingerprint}][ ({escadre.ssh.comment})] may log in as {user.name!q}.",
-    version=2,
+    version=3,
     sources=(
         "sshd(8), section AUTHORIZED_KEYS FILE FORMAT",
         "RFC 4253 section 6.6 (public key blob); ssh-keygen(1) -l (SHA256 fingerprint: base64 without padding)",
@@ -99,12 +100,18 @@ def account(source: str, host: Host) -> str:
         folder, _, name = path.rpartition("/")
         if name == "administrators_authorized_keys":
             return "administrators"
+        if (owner := _owner(folder, host)) is not None:  # AuthorizedKeysFile .keys
+            return owner
         last = folder.rsplit("/", 1)[-1]  # %u/authorized_keys, or %u
         return {"dropbear": "root", "ssh": "every user"}.get(last, last) if name.startswith("authorized_keys") else name
-    for name, profile in host.profiles.items():
-        if profile.replace("\\", "/").rstrip("/") == home.rstrip("/"):
-            return name
-    return home.rsplit("/", 1)[-1]
+    owner = _owner(home, host)
+    return home.rsplit("/", 1)[-1] if owner is None else owner
+
+
+def _owner(home: str, host: Host) -> str | None:
+    """Return the account with this home, None where no account has it."""
+    places = ((name, profile.replace("\\", "/").rstrip("/")) for name, profile in host.profiles.items())
+    return next((name for name, place in places if place == home.rstrip("/")), None)
 
 
 def _word(bare: str) -> str:

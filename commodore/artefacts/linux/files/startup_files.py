@@ -17,6 +17,7 @@ from commodore.readers.lines import Line, fields
 from commodore.readers.sshd_keywords import REPEATED
 from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
+from scout.formats.startup.includes import can_include
 
 ARTEFACT = Artefact(
     name="startup_files",
@@ -25,6 +26,7 @@ ARTEFACT = Artefact(
     "one record for each script itself. What a line does may depend on the lines around it.",
     match=file_patterns(),
     by_name=False,
+    taken_in=True,
     targets=("LF04", "LF05", "LF09", "LF10", "LF11", "LF14", "LF17", "LF28", "LF36", "WP04", "WP05", "WS03"),
     needs=("profiles",),
     fields=(
@@ -51,7 +53,7 @@ ARTEFACT = Artefact(
     message="[{file.path} has {escadre.line!q}|{file.path} is a script that starts by itself][ ({escadre.scope})]"
     "[, but {escadre.startup.passed_over}].",
     sources=("scout/formats/startup/languages.yaml names the source of each language",),
-    version=4,
+    version=5,
 )
 T = TypeVar("T")
 LEFT_OUT = "(left out)"
@@ -63,8 +65,8 @@ _ODD_PLACE = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run)(?:/|$)|/\.[^./]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _RUN = re.compile(r"(?:^|[;&|(]|\b(?:cd|sh|bash|dash|exec|nohup|setsid|source|then|do)\s|\A\.\s)\s*[\"\']?\$(?:\{(\w+)\}|(\w+))")
 """a variable where a shell takes a command, or the folder or script of one"""
-SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun"})
-"""Languages in which the file as such is run or read by a shell"""
+SCRIPTS = frozenset({"shell", "powershell", "batch", "autorun", "image"})
+"""Languages in which the file as such is run, loaded or read by a shell"""
 
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
@@ -73,15 +75,23 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
-    for name, rows in rows_of_file(below, "windows" if windows else "linux").items():
+    for name, rows in _rows(below, "windows" if windows else "linux", evidence.facts.get("included_by") or {}).items():
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield from fenced(("script",), str, partial(_script, given))
-        if name in SCRIPTS and _is_program(evidence):
+        if name == "image" or (name in SCRIPTS and _is_program(evidence)):
             continue
         entries = startup.entries(languages()[name], evidence)
         entries = _FOLLOWED[name](entries) if name in _FOLLOWED else entries
         yield from fenced(entries, partial(_locator, name), partial(_entry, name, given))
+
+
+def _rows(below: str, os: str, included_by: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Return language → rows of a file, and those of the files that take it in, in the languages that take files in."""
+    found = rows_of_file(below, os)
+    for first in included_by.get(ARTEFACT.name, ()):
+        found = {name: rows for name, rows in rows_of_file(first.lstrip("/"), os).items() if can_include(name)} | found
+    return found
 
 
 def _script(given: dict[str, Any], locator: str) -> Iterator[Record]:

@@ -54,7 +54,7 @@ def parse(view: RegistryView | SecondView, host: Host) -> Iterator[RecordBatch |
             yield Problem(key) if isinstance(key, str) else records.of_second(view.at, key)
         return
     made = records.HiveRecords(view.hive, view.at, view.control_set)
-    yield from fenced(view.hive.walk(), fields.locator, made.of_key)
+    yield from made.of_keys(view.hive.walk())
     if made.answers:
         yield Problem(f"{made.answers:,} values whose cells our reader refused were read by {NAME}; escadre.registry.reader marks them")
     if made.cuts:

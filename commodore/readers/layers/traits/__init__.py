@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
+from commodore.readers.layers.languages import spoken
 from scout.bounded import searcher
 from scout.data import parse_yaml
 
@@ -122,7 +123,7 @@ _tried = cache(_Tried)
 def traits_of(text: str, language: str) -> tuple[FoundTrait, ...]:
     """Return the traits of a text, in the order of the files. `language` '' tries all."""
     text = text[:_SCANNED].encode("utf-8", "replace").decode()  # a lone surrogate is no text for RE2
-    found = ((trait, _matched(trait, text)) for trait in _tried(language).within(text.lower()))  # most are never compiled
+    found = ((trait, _matched(trait, text)) for trait in _tried(spoken(language)).within(text.lower()))  # most are never compiled
     return tuple(FoundTrait(trait, matched.strip()[:200]) for trait, matched in found if matched)
 
 

@@ -2,6 +2,7 @@ r"""Trusted documents of Office: documents for which a user clicked Enable Editi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import unpack_from
 from urllib.parse import unquote
@@ -10,6 +11,9 @@ from commodore.registry import At, Part, Problem, each_value, registry_artefact
 from scout.formats.regf import Value
 from scout.formats.regf.data import filetime
 
+_LOCAL = re.compile(r"(?i)file:(?:///(?=[a-z]:))?")
+"""what stands before the path in the URL of a file; that of a share begins with two slashes"""
+_WEB = re.compile(r"(?i)https?://")
 _GRANTED = {0x7FFFFFFF: "content", 1: "editing"}
 
 
@@ -19,7 +23,8 @@ def _document(at: At, value: Value) -> Iterator[Part | Problem]:
         yield Problem(f"trust record of {len(raw)} bytes: only 24 are known", value.name, lost=1)
         return
     when, _, _, granted = unpack_from("<QQII", raw)
-    path = at.path(unquote(value.name).replace("/", "\\"))
+    name = unquote(value.name)
+    path = name if _WEB.match(name) else at.path(_LOCAL.sub("", name, count=1).replace("/", "\\"))
     made = {"@timestamp": filetime(when) or None, "file.created": filetime(when) or None, "file.path": path}
     yield Part("", made | {"escadre.trust.granted": _GRANTED.get(granted, str(granted)), "process.name": at.parts[4]})
 
@@ -40,5 +45,6 @@ ARTEFACT, parse, expected = registry_artefact(
     action="document-trust-observed",
     attack=("T1204.002", "T1137"),
     message="[{user.name}|The user] trusted the document {file.path!q} in {process.name}: {escadre.trust.granted}.",
+    version=2,
     sources=("More on Trust Records, Macros and Security, Oh My!, A. Case; Office trust keys, libyal winreg-kb",),
 )

@@ -10,7 +10,10 @@ from scout.formats.regf import Key
 
 def _tool(at: At, key: Key) -> dict[str, Any] | None:  # noqa: ARG001
     accepted = key.value("EulaAccepted")
-    return None if accepted is None else {"escadre.execution.program": key.name, "escadre.settings": [f"EulaAccepted={accepted.text}"]}
+    if accepted is None:
+        return None
+    made = {"escadre.execution.program": key.name, "escadre.settings": [f"EulaAccepted={accepted.text}"]}
+    return made | {"escadre.eula.accepted": accepted.text != "0"}
 
 
 ARTEFACT, parse, expected = registry_artefact(
@@ -22,12 +25,14 @@ ARTEFACT, parse, expected = registry_artefact(
     "later run.",
     keys=(r"Software\Sysinternals", r"Software\Sysinternals\*"),
     read=each_key(_tool),
-    fields=("escadre.execution.program", "escadre.settings"),
+    fields=("escadre.execution.program", "escadre.settings", "escadre.eula.accepted"),
     times={"@timestamp": "last write of the tool's key: as a rule its first run by this user"},
     category=("process",),
     type=("start",),
     action="program-run-observed",
     attack=("T1588.002",),
-    message="[{user.name}|An account] accepted the licence of {escadre.execution.program!q} at {@timestamp}.",
+    message="[{user.name}|An account] [{?escadre.eula.accepted}accepted|did not accept] the licence "
+    "of {escadre.execution.program!q} at {@timestamp}.",
+    version=2,
     sources=("Sysinternals Licensing FAQ, Microsoft Learn",),
 )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from commodore.registry import At, each_key, registry_artefact
 from scout.formats.regf import Key, Value
 
+_REASON = 200
 _LIST = r"Software\Microsoft\Windows NT\CurrentVersion\NetworkList"
 _KINDS = {0x06: "wired", 0x17: "vpn", 0x47: "wireless", 0xF3: "mobile broadband"}
 _CATEGORIES = {0: "public", 1: "private", 2: "domain"}
@@ -32,8 +33,11 @@ def _local(value: Value | None, zone: str) -> str | None:
             place: Any = timezone(-offset if zone[0] == "-" else offset)
         else:
             place = ZoneInfo(zone)
+        if not any(raw):
+            return None
         when = datetime(year, month, day, hour, minute, second, milli * 1000, tzinfo=place).astimezone(timezone.utc)  # noqa: UP017
-    except (ValueError, OSError, KeyError):
+    except (ArithmeticError, OSError, KeyError, ValueError) as e:
+        value.hive.note(value.offset, f"{value.name}: {raw.hex()} is no time of {zone}: {e}"[:_REASON])
         return None
     return f"{when:%Y-%m-%dT%H:%M:%S}.{milli:03d}Z"
 
@@ -95,5 +99,6 @@ ARTEFACT, parse, expected = registry_artefact(
     attack=("T1016",),
     message="The host joined the network [{network.name!q}|{escadre.network.profile}][, first at {escadre.network.first_connected}]"
     "[, last at {escadre.network.last_connected}][, gateway {escadre.network.gateway_mac}].",
+    version=2,
     sources=("NetworkList keys, libyal winreg-kb", "Network List Manager, Microsoft Win32"),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from commodore.registry import At, each_value, registry_artefact
 from commodore.registry.mru import MRU_FIELDS, placed
+from commodore.registry.remote import end_point
 from scout.formats.regf import Value
 
 _CLIENT = r"Software\Microsoft\Terminal Server Client"
@@ -16,8 +17,8 @@ def _host(at: At, value: Value) -> dict[str, Any] | None:
         number = value.name[3:]
         if not value.name.upper().startswith("MRU") or not number.isdecimal():
             return None
-        return placed(at, int(number)) | {"destination.address": value.text or None}
-    return {"destination.address": at.parts[-1], "user.target.name": value.text or None} if value.name.lower() == "usernamehint" else None
+        return placed(at, int(number)) | end_point(value.text)
+    return end_point(at.parts[-1]) | {"user.target.name": value.text or None} if value.name.lower() == "usernamehint" else None
 
 
 ARTEFACT, parse, expected = registry_artefact(
@@ -28,12 +29,14 @@ ARTEFACT, parse, expected = registry_artefact(
     proves_not="That the logon succeeded: an entry is made when the connection is begun.",
     keys=(f"{_CLIENT}\\Default", f"{_CLIENT}\\Servers\\*"),
     read=each_value(_host),
-    fields=(*MRU_FIELDS, "destination.address", "user.target.name"),
+    fields=(*MRU_FIELDS, "destination.address", "destination.port", "user.target.name"),
     times={"@timestamp": "last write of the key: of a server its first use or a change of the account; in the list only of the first host"},
     category=("network", "session"),
     action="remote-host-observed",
     attack=("T1021.001",),
-    message="[{user.name}|The user] connected to {destination.address!q} by Remote Desktop[ as {user.target.name!q}][, at {@timestamp}].",
+    message="[{user.name}|The user] connected to {destination.address!q}[, port {destination.port},] by Remote Desktop"
+    "[ as {user.target.name!q}][, at {@timestamp}].",
+    version=2,
     sources=(
         "Removing entries from the Remote Desktop Connection Computer box, Microsoft KB 312169",
         "Terminal Server Client key, libyal winreg-kb",

@@ -1,7 +1,9 @@
-"""Allow one index run per case, with an operating-system lock on `index/.lock` that is released when the process ends, however it ends.
+"""Allow one process at a time, with an operating-system lock on a file. It is released when the process ends, however it ends.
 
 The file itself is never deleted; its presence means nothing. It contains the id of the process that has the lock, or had it last. Windows
-lets nobody read a locked byte, so there the lock is on a byte far behind that id. Sources: flock(2); Microsoft C runtime, `_locking`.
+lets nobody read a locked byte, so there the lock is on a byte far behind that id. A lock of flock(2) belongs to all processes that
+inherited the open file: a forked one closes it at once, or a worker would keep the lock of a parent that was killed. Sources: flock(2);
+Microsoft C runtime, `_locking`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from pathlib import Path
 from commodore.case import private
 from scout.console import COULD_NOT, Complaint
 
-NAME = ".lock"
 POLL = 0.1
 """Seconds between two tries. Ctrl-C works between them on every system."""
 _FAR = 1 << 30
@@ -25,24 +26,39 @@ _HELD = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK, 0)
 """Error numbers of a lock that another process holds: EWOULDBLOCK from flock, EACCES from `_locking`, 0 from `_locking` under Wine."""
 
 
+_held: set[int] = set()
+"""open files of this process that are locked"""
+
+
 @contextmanager
-def alone(home: Path, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold the lock of an index folder, and create the folder if it is missing. While another process has the lock, wait for it, and call
-    `waiting` once with the id of that process ('' if unknown). Raises Complaint if the file system has no locks, OSError if the folder
-    cannot be written.
+def alone(file: Path, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock of a file, which is created if it is missing, with its folder. While another process has it, wait for it, and call
+    `waiting` once with the id of that process ('' if unknown); it may raise. Raises Complaint if the file system has no locks, OSError if
+    the file cannot be written.
     """
-    private.folder(home)
-    descriptor = os.open(home / NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    private.folder(file.parent)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, private.FILE)
     try:
-        while not _taken(descriptor, home):
+        while not _taken(descriptor, file):
             if waiting:
                 waiting(_holder(descriptor))
                 waiting = None
             time.sleep(POLL)
         os.write(descriptor, f"{os.getpid():<20}".encode())
+        _held.add(descriptor)
         yield
     finally:
+        _held.discard(descriptor)
         os.close(descriptor)  # this releases the lock
+
+
+def _forked() -> None:
+    while _held:
+        os.close(_held.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _holder(descriptor: int) -> str:
@@ -52,7 +68,7 @@ def _holder(descriptor: int) -> str:
     return text if text.isdigit() else ""
 
 
-def _taken(descriptor: int, home: Path) -> bool:
+def _taken(descriptor: int, file: Path) -> bool:
     """Try to take the lock; return whether this process has it."""
     try:
         if sys.platform == "win32":
@@ -71,6 +87,6 @@ def _taken(descriptor: int, home: Path) -> bool:
         if e.errno in _HELD:
             return False
         raise Complaint(
-            f"{home} cannot be locked: {e.strerror or e}.", "Put the case on a file system with locks: a disk of this machine.", COULD_NOT
+            f"{file} cannot be locked: {e.strerror or e}.", "Put the case on a file system with locks: a disk of this machine.", COULD_NOT
         ) from e
     return True
