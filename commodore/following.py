@@ -21,7 +21,7 @@ class Following:
     def __init__(self, case: Path) -> None:
         if find_spec("eye") is None:
             raise Complaint("--index needs the Eye, which is not installed.", "Leave --index out.", WRONG_USE)
-        self._command = [sys.executable, "-m", "eye", "index", str(case), "--json"]
+        self._command = [sys.executable, "-P", "-m", "eye", "index", str(case), "--json"]
         self._running: subprocess.Popen[str] | None = None
         self._complete: set[str] = set()
         self._indexed = 0

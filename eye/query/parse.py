@@ -32,7 +32,7 @@ _META = re.compile(r"[.*+?\[\](){}|^$\\]")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\["\\]|\\(?!["\\]))*"')
 _QUOTED_PATH = re.compile(r'"[^"]*\\"(?=[\s)]|$)')
 r"""A path in quotes that ends with a separator: `"C:\Program Files\"`."""
-_PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,3}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NOT|&&|\|\|)[\s(]")
+_PHRASE_ENDS = re.compile(r"[\s)]|$|~[0-9]{1,9}(?:[\s)^]|$)|\^[0-9]|(?:AND|OR|NOT|&&|\|\|)[\s(]")
 """What may follow the quote that ends a phrase; before anything else it is a quote within a text (`"a":"b"`)."""
 _EVERYTHING = re.compile(r"\*:\*(?=[\s)]|$)")
 _PREFIXES = re.compile(r"(?:[-+]?!)*[-+]?")
@@ -302,7 +302,7 @@ class _Reader:
         end = self.closing[self.at]
         text = in_quotes(self.query[self.at + 1 : end])
         self.at = end + 1
-        slop = re.compile(r"~([0-9]{1,3})(?![^\s)^])").match(self.query, self.at)
+        slop = re.compile(r"~([0-9]{1,9})(?![^\s)^])").match(self.query, self.at)
         self.at = slop.end() if slop else self.at
         boost = re.compile(r"\^[0-9.]+").match(self.query, self.at)
         self.at = boost.end() if boost else self.at

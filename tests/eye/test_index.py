@@ -352,8 +352,11 @@ def test_process_builds_the_index_beside_the_processing(corpus, tmp_path):
         (tmp_path / host).mkdir()
         for file in sorted((corpus / LOGS).glob("**/*.evtx"))[start::40]:
             shutil.copy(file, tmp_path / host / file.name)
-    command = [sys.executable, "-m", "commodore", "process", tmp_path / "A", tmp_path / "B", "-o", tmp_path / "case", "--index", "--json"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=ROOT)
+    (tmp_path / "eye").mkdir()  # evidence in the folder where the analyst stands is never run
+    (tmp_path / "eye" / "__init__.py").write_text("raise SystemExit(9)")
+    program = [sys.executable, "-P", "-m", "commodore"]
+    command = [*program, "process", tmp_path / "A", tmp_path / "B", "-o", tmp_path / "case", "--index", "--json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=tmp_path)
     told = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert outdated(tmp_path / "case") == "" and told["index"]["records"] >= told["records"] > 100

@@ -153,6 +153,11 @@ def test_quotes_around_nothing_are_text_without_a_word():
     assert parse('""echo').text == "echo" and shape('cmd "" /c') == ("and", "cmd", "/c")
 
 
+@pytest.mark.parametrize("slop", [0, 3, 999, 1000, 123456789])
+def test_words_may_be_as_far_apart_as_is_written(slop):
+    assert [parse(f'{field}"a b"~{slop}').slop for field in ("", "message:")] == [slop, slop]
+
+
 def test_a_pattern_that_the_engine_refuses_is_told_in_its_words(store):
     for query, why in (("message:/a(/", "unclosed group"), ("*a*b*c*d" * 30, "too many wildcards")):
         with pytest.raises(QueryComplaint, match=why) as caught:
