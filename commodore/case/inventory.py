@@ -141,16 +141,24 @@ def _plain(entry: InventoryEntry) -> dict[str, str]:
     return {"rule": entry.rule, "place": entry.place, "starts": entry.starts, "sha256": entry.sha256}
 
 
+_MAKE = "Make one with `commodore baseline add CASE -o FILE`."
+
+
 def read_baseline(path: Path) -> Iterator[InventoryEntry]:
     """Yield the entries of a baseline. Raises Complaint for a file that is none, with the line at fault."""
-    for number, line in enumerate(objects(path), 1):
+    for number, line in enumerate(_lines_of(path), 1):
         if number == 1:
             if line.get(_HEAD) != VERSION:
-                raise Complaint(
-                    f"{path} is no baseline of version {VERSION}.", "Make one with `commodore baseline add CASE -o FILE`.", WRONG_USE
-                )
+                raise Complaint(f"{path} is no baseline of version {VERSION}.", _MAKE, WRONG_USE)
             continue
         values = [line.get(name) for name in ("rule", "place", "starts", "sha256")]
         if not all(isinstance(value, str) for value in values):
-            raise Complaint(f"{path}: line {number} is no entry of a baseline.", "Make it again with `commodore baseline add`.", WRONG_USE)
+            raise Complaint(f"{path}: line {number} is no entry of a baseline.", _MAKE, WRONG_USE)
         yield InventoryEntry(*map(str, values))
+
+
+def _lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield from objects(path)
+    except Complaint as e:  # whose advice is about the files of a case
+        raise Complaint(e.what, _MAKE, WRONG_USE) from e

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from commodore.case.inventory import read_baseline
+from scout.console import WRONG_USE, Complaint
 from tests.commodore.cases import commodore
 
 
@@ -140,3 +142,13 @@ def test_a_file_of_known_things_is_checked(tmp_path: Path, text: str, says: str)
     (tmp_path / "srv1" / "etc" / "hostname").write_text("srv1\n")
     refused = commodore("process", tmp_path / "srv1", "-o", tmp_path / "case", "--known", file)
     assert refused.returncode not in (0, 1) and says in refused.stderr and "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("content", [b'{"broken', b"\x28\xb5\x2f\xfd broken", b'{"escadre_baseline": 9}\n', None])
+def test_a_damaged_baseline_is_refused_with_what_makes_one(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "good.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Complaint) as caught:
+        list(read_baseline(path))
+    assert (caught.value.do, caught.value.code) == ("Make one with `commodore baseline add CASE -o FILE`.", WRONG_USE)
