@@ -61,7 +61,7 @@ def _refused(one: object) -> str:
 def _authorization(server: ElasticServer) -> dict[str, str]:
     given = credentials(server.api_key_file, server.user, server.password_file)
     if "basic_auth" in given:
-        return {"Authorization": f"Basic {given['basic_auth']}"}
+        return {"authorization": f"Basic {given['basic_auth']}"}
     if "api_key" in given:
         key = given["api_key"]
         return {"Authorization": f"ApiKey {base64.b64encode(':'.join(key).encode()).decode() if isinstance(key, tuple) else key}"}
