@@ -26,6 +26,7 @@ from commodore.persistence.started import StartedFile, StartedFiles
 from commodore.persistence.sudoers_includes import unread
 from commodore.persistence.table import all_places
 from commodore.sentence import sentence, short
+from scout.formats.startup.includes import READER
 
 COPY = "escadre.registry.copy"
 PASSED_OVER = "escadre.startup.passed_over"
@@ -102,10 +103,11 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
     )
     logs = _Logs(view, host)
     instead = overridden(view.members()) if host.os == "linux" else {}
-    order = order_of(_of_language(view, "sshd"), _paths(view)) if host.os == "linux" else SshdOrder()
+    taken_in = frozenset(str(line.get("path")) for line in view.members() if READER in (line.get("included_by") or ()))
+    order = order_of(_of_language(view, "sshd"), _paths(view), taken_in) if host.os == "linux" else SshdOrder()
     for path in order.unread:
         yield Problem(f"sshd includes {short(path)}, whose settings were not judged", f"sshd {path}")
-    for path in unread(_of_language(view, "sudoers"), _paths(view)) if host.os == "linux" else ():
+    for path in unread(_of_language(view, "sudoers"), _paths(view), taken_in) if host.os == "linux" else ():
         yield Problem(f"sudo includes {short(path)}, whose lines were not judged", f"sudoers {path}")
     for dataset in sorted({row.dataset for row in all_places()}):
         read = partial(_entries, dataset, host, members, context, view.site, logs)

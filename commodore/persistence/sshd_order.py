@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,9 @@ class SshdOrder:
     unread: list[str] = field(default_factory=list)
 
 
-def order_of(records: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> SshdOrder:
-    """Return the order of the settings in `records` (of startup_files, format `sshd`); `paths`: of all files of the host.
+def order_of(records: Iterable[Mapping[str, Any]], paths: Iterable[str], read: Container[str] = ()) -> SshdOrder:
+    """Return the order of the settings in `records` (of startup_files, format `sshd`); `paths`: of all files of the host; `read`: of those
+    that were read because others take them in.
 
     Nothing is said where the main file was not read.
     """
@@ -52,13 +53,15 @@ def order_of(records: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> Sshd
             files.setdefault(path, []).append((number, key.lower(), value, str(record.get("escadre.scope") or "")))
     found = SshdOrder()
     if MAIN in files:
-        _Walk(files, sorted({*files, *paths}), found).all()
+        _Walk(files, sorted({*files, *paths}), found, read).all()
     return found
 
 
 class _Walk:
-    def __init__(self, files: Mapping[str, list[tuple[int, str, str, str]]], paths: list[str], found: SshdOrder) -> None:
-        self._files, self._found = files, found
+    def __init__(
+        self, files: Mapping[str, list[tuple[int, str, str, str]]], paths: list[str], found: SshdOrder, read: Container[str]
+    ) -> None:
+        self._files, self._found, self._read = files, found, read
         self._paths = [path for path in paths if path != MAIN]
         self._first: dict[tuple[str, str], Place] = {}
         self._seen: set[str] = set()
@@ -84,7 +87,7 @@ class _Walk:
                 for name in self._included(value):
                     if name in self._files:
                         self._file(name, scope, depth + 1)
-                    elif name not in self._found.unread and "sshd" not in rows_of_file(name[1:], "linux"):
+                    elif name not in self._read and name not in self._found.unread and "sshd" not in rows_of_file(name[1:], "linux"):
                         self._found.unread.append(name)
             elif key != "match" and not REPEATED.fullmatch(key):
                 first = self._first.setdefault((scope, key), (path, number))

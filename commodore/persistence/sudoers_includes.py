@@ -6,7 +6,7 @@ Source: sudoers(5), Including other files from within sudoers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from commodore.persistence.places import rows_of_file
@@ -18,15 +18,13 @@ _SKIPPED = re.compile(r".*\..*|.*~")
 """names that sudo passes over in a folder"""
 
 
-def unread(records: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> Iterator[str]:
+def unread(records: Iterable[Mapping[str, Any]], paths: Iterable[str], read: Container[str] = ()) -> Iterator[str]:
     """Yield the files of the host that lines of `records` (of startup_files, format `sudoers`) include and no row reads, each once.
 
-    `paths`: of all files of the host. `%h` in a name stands for any text.
+    `paths`: of all files of the host; `read`: of those that were read because others take them in. `%h` in a name stands for any text.
     """
     wanted: dict[str, bool] = {}
-    read: set[object] = set()
     for record in records:
-        read.add(record.get("file.path"))
         for setting in record.get("escadre.settings") or ():
             if len(wanted) < MOST and (found := _INCLUDE.match(setting)):
                 name = found["quoted"] or re.sub(r"\\(.)", r"\1", found["plain"])

@@ -38,7 +38,7 @@ def check(client: Elasticsearch, index: str, title: str, collections: list[str])
 def _fit(client: Elasticsearch, index: str) -> None:
     """Raises Complaint where an index has a block, changes documents, or has other mappings."""
     answer: dict[str, Any] = client.indices.get(index=index, features=["mappings", "settings"]).body
-    if index not in answer:
+    if isinstance(answer, dict) and answer and index not in answer:
         raise Complaint(f"{index} is an alias of {', '.join(answer)[:200]}.", "Remove it, or load under another --name.", WRONG_USE)
     found = told(answer, index, of=dict)
     settings = told(found, "settings", "index", of=dict, default={})

@@ -31,6 +31,7 @@ RUN = dict.fromkeys(removal._RUN, "x") | {
     "compared": 3,
     "unexplained": ["/etc/x"],
     "stays": [{"path": "/a", "why": "b"}],
+    "memory": [dict.fromkeys(removal._MEMORY, "x") | {"size": 1, "unread": 0, "left_out": 0}],
     "verified": [VERIFIED],
     "actions": [ACTION],
 }
