@@ -183,14 +183,35 @@ def write_replayed(hive: HiveFile, target: Path) -> int:
     """Write the hive with its logs replayed, mode 0600; return its bytes. An existing file is not replaced. Raises Complaint."""
     if not hive.replay.applied:
         raise Complaint(f"{hive.path}: nothing to replay.", "; ".join(hive.notes) or "The hive is not dirty: it is complete as it is.")
+    written = target.with_name(f"{target.name}.part")  # a run that is killed leaves this, and the next one writes it anew
     try:
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        if target.exists():
+            raise FileExistsError
+        written.unlink(missing_ok=True)
+        with open(written, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            out.write(hive.replay.data)
+            out.flush()
+            os.fsync(out.fileno())
+        _put(written, target)
     except FileExistsError:
         raise Complaint(f"{target} exists.", "Name a file that does not exist: nothing is overwritten.", WRONG_USE) from None
     except OSError as e:
-        raise Complaint(f"{target}: {e.strerror}.", "Name a folder in which you may write.") from None
-    with os.fdopen(fd, "wb") as out:
-        return out.write(hive.replay.data)
+        written.unlink(missing_ok=True)
+        raise Complaint(f"{target}: {e.strerror}.", "Name a folder in which you may write, with room.") from None
+    return len(hive.replay.data)
+
+
+def _put(written: Path, target: Path) -> None:
+    """Give a complete file its name. Raises FileExistsError, OSError."""
+    try:
+        os.link(written, target)
+    except FileExistsError:
+        written.unlink()
+        raise
+    except OSError:  # a file system without links
+        written.rename(target)
+    else:
+        written.unlink()
 
 
 def _key(path: str, written: str, state: str, values: Iterable[tuple[str, int, bytes | None]]) -> ShownKey:

@@ -86,6 +86,9 @@ def test_logs_beside_a_hive_are_replayed_and_the_recovered_hive_is_written_once(
     assert code == 2
     assert "exists" in err
     assert (folder / "recovered").read_bytes() == written
+    (folder / "again.part").write_bytes(b"of a run that was killed")
+    assert tool("replay", user, "-o", folder / "again")[0] == 0
+    assert (folder / "again").read_bytes() == written and not (folder / "again.part").exists()
     with pytest.raises(Complaint, match="nothing to replay"):
         write_replayed(HiveFile(folder / "plain"), folder / "other")
 
