@@ -12,12 +12,10 @@ from typing import Any, Self
 
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
-from hunter.mechanisms._keys import key_of, value_facts
+from hunter.mechanisms._keys import key_of, value_facts, value_seen
 from hunter.mechanisms._parts import Operation
-from hunter.objects.registry_value import view_state
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
-from hunter.unsafe import UnsafeError
 
 BACKSLASH = "\\"
 _BUILD = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -55,16 +53,12 @@ class DefaultRestored(Operation):
         return value_facts(fields) if self._value is None else {}
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        state = view_state(view, target.ref)
-        found = Inspection({target.ref: state}, stays=True)
-        if state is None:
-            found.gone = "the value is not there"
+        found = Inspection(stays=True)
+        if (value := value_seen(view, target, found)) is None:
             return found
-        value, data = view.registry.value(target.ref.name, target.ref.part), self._encoded(state["type"], target)
-        if value is None:
-            raise UnsafeError("it disappeared while it was read")
+        data = self._encoded(value.type, target)
         if data is None:
-            found.problems.append(f"{target.ref.part} has the type {state['type']}, for which no default is known")
+            found.problems.append(f"{target.ref.part} has the type {value.type}, for which no default is known")
         elif value.data == data:
             found.gone = "it has the default already"
         elif self._since and (unfit := _unfit(view, target.ref.name, self._since)):

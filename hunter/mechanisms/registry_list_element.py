@@ -13,14 +13,12 @@ from typing import Any, Self
 
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
-from hunter.mechanisms._keys import key_of, value_facts
+from hunter.mechanisms._keys import key_of, value_facts, value_seen
 from hunter.mechanisms._parts import Operation
 from hunter.mechanisms.registry_default import encoded
 from hunter.objects._text import Cut, NotFoundError
-from hunter.objects.registry_value import view_state
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
-from hunter.unsafe import UnsafeError
 
 _AROUND = ' \t"'
 """what may stand around an element"""
@@ -50,14 +48,9 @@ class _RegistryListElement(Operation):
         return value_facts(fields)
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        state = view_state(view, target.ref)
-        found = Inspection({target.ref: state}, holder="the value")
-        if state is None:
-            found.gone = "the value is not there"
+        found = Inspection(holder="the value")
+        if (value := value_seen(view, target, found)) is None:
             return found
-        value = view.registry.value(target.ref.name, target.ref.part)
-        if value is None:
-            raise UnsafeError("it disappeared while it was read")
         try:
             wanted = (target.line or b"").decode("utf-8", "surrogatepass")
             found.cuts = find_pair(value.data, wanted) if self._pairs else find_entry(value.type, value.data, wanted, self._separators)

@@ -18,12 +18,10 @@ from uuid import UUID
 
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
-from hunter.mechanisms._keys import key_of, value_facts
+from hunter.mechanisms._keys import key_of, value_facts, value_seen
 from hunter.mechanisms._parts import Operation
-from hunter.objects.registry_value import view_state
 from hunter.plan.model import RemovalTarget
 from hunter.ref import Ref
-from hunter.unsafe import UnsafeError
 
 _PATH = 260
 """bytes of the path"""
@@ -58,14 +56,9 @@ class _WinsockLibrary(Operation):
         return value_facts(fields)
 
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        state = view_state(view, target.ref)
-        found = Inspection({target.ref: state}, stays=True)
-        if state is None:
-            found.gone = "the value is not there"
+        found = Inspection(stays=True)
+        if (value := value_seen(view, target, found)) is None:
             return found
-        value = view.registry.value(target.ref.name, target.ref.part)
-        if value is None:
-            raise UnsafeError("it disappeared while it was read")
         if why := _layered(value.data):
             found.problems.append(why)
         elif value.data[:_PATH].partition(b"\0")[0].lower() == _LIBRARY.lower():

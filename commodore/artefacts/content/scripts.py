@@ -54,6 +54,8 @@ PLACE = "0"
 
 def expected(evidence: Evidence) -> int | None:
     """Return 1 for a file with content: a file is one record. A page without code is none."""
+    if language_of(evidence.name, b"") != PAGE:  # nothing is read for any other script
+        return 1 if evidence.length else 0
     with evidence.open() as stream:
         return 0 if _is_plain_page(evidence.name, stream.read(LONGEST)) else 1
 
