@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import pty
 import signal
 import socket
 import stat
@@ -76,6 +75,8 @@ def asked_to_stop(n: int, number: int, *arguments: object) -> tuple[int, str]:
 
 def hung_up(n: int, *arguments: object) -> int:
     """Run hunter on a terminal, which is gone right before its n-th changing call or sync. Returns its exit code."""
+    import pty  # Windows, where this module runs too, has none
+
     ours, its = socket.socketpair()
     child, terminal = pty.fork()
     if child == 0:
