@@ -27,7 +27,7 @@ from hunter.run.settle import RemovalRun, surprise
 from hunter.run.stopping import in_whole_steps
 from hunter.unsafe import UnsafeError
 from scout import __version__
-from scout.console import WRONG_USE, Complaint, escape, megabytes
+from scout.console import WRONG_USE, Complaint, escape
 from scout.keys import load_identities, load_recipients
 
 _LOOK_AGAIN = 5.0
@@ -105,11 +105,6 @@ def _complete(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: On
 
 def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report, learn: float) -> None:
     """Write everything that comes before the first change: run key, the journal's first lines, backups, which are read back."""
-    if report.needed > report.free:
-        raise Complaint(
-            f"Backups need {megabytes(report.needed)}, and {megabytes(report.free)} are free beside the plan.",
-            "Make room. Nothing was changed.",
-        )
     ready = [c for c in report.actions if c.status == READY]
     try:
         public = run.vault.prepare()
