@@ -92,7 +92,7 @@ def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on(planned, monkeypatch)
 
 
 def test_a_lost_terminal_stops_it_and_the_same_command_completes_it(planned) -> None:  # noqa: F811
-    bench, before, applied = planned
+    bench, before, _ = planned
     apply = ("apply", bench.plan, "--root", bench.root, "--yes")
     steps = steps_of(*apply)
     hunt("undo", bench.journal, "--root", bench.root)
@@ -112,8 +112,9 @@ def test_an_output_that_takes_no_more_does_not_stop_it(bench, command) -> None:
         assert bench.on_root("apply", "--yes").returncode == 0
     first = [bench.plan, "--yes"] if command == "apply" else [bench.journal]
     words = [sys.executable, "-m", "hunter", command, *first, "--root", bench.root]
+    ours = os.environ | {"PYTHONPATH": str(ROOT)}
     with open("/dev/full", "w") as full:
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, env=ours, check=False)
     assert (done.returncode, events(bench)[-1]) == (0, "applied" if command == "apply" else "undone"), done.stderr
     assert "Traceback" not in done.stderr
     if command == "undo":
