@@ -1,4 +1,4 @@
-"""One member of a property list of macOS goes and every other value stays; undo gives the same bytes. Lists of the corpus, read by plistlib."""
+"""One member of a property list of macOS goes and every other value stays; undo gives the same bytes. The lists are the corpus's."""
 
 from __future__ import annotations
 
