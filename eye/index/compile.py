@@ -54,8 +54,8 @@ MOST_STATES = 5_000
 """States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
-MOST_ENDS = 300
-"""Words with the same end that are looked for in a row with others."""
+MOST_ENDS, MOST_END_BYTES = 300, 500
+"""Words with the same end that are looked for in a row with others: the engine takes an expression of 1,000 states."""
 MOST_READ = 2_000
 """Records that are read at once, before terms are looked at."""
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
@@ -245,7 +245,8 @@ class Compiler:
             texts = [literal(one[0]) + (".*" if len(one) > 1 else "") for one in row if one[0] != ANY]
             if len(row) > 1 and len(texts) < len(row):  # the first may begin before the pattern
                 ends = self.engine.words_containing(row[0][1], at_end=True, most=MOST_ENDS)
-                texts = ["|".join(map(literal, ends)), *texts] if ends else texts
+                few = ends and sum(len(end.encode()) for end in ends) <= MOST_END_BYTES
+                texts = ["|".join(map(literal, ends)), *texts] if ends and few else texts
             if len(texts) > 1:
                 found.append(Q.regex_phrase_query(self.schema, name, [*texts]))
         return found

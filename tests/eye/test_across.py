@@ -170,3 +170,14 @@ def test_the_beginning_of_a_day_is_found_in_times_of_every_form(tmp_path):
         assert found(store, f"*{escaped(text)}*") == expected, text
         assert found(store, f"{escaped(text)}*") == expected, text
     store.close()
+
+
+def test_a_pattern_may_begin_in_one_of_many_words(tmp_path):
+    written = [{"escadre.id": f"{n:032x}", "event.dataset": "x", "message": f"{n * 7919:x}tail-end of {n}"} for n in range(290)]
+    (tmp_path / "case.json").write_text("{}")
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", written)
+    store = Store(tmp_path)
+    assert len(found(store, "*ail\\-en*")) == 290 and found(store, "*1tail\\-end\\ o*") == {
+        one["escadre.id"] for one in written if "1tail-end o" in one["message"]
+    }
+    store.close()
