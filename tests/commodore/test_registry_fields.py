@@ -103,6 +103,18 @@ FIELDS = [
         {"escadre.description": "of a service"},
     ),
     (
+        "services",
+        SYSTEM,
+        {
+            "ControlSet001\\Services\\s": {
+                "RequiredPrivileges": Value("", 7, "SeDebugPrivilege\0SeTcbPrivilege\0\0".encode("utf-16-le")),
+                "LaunchProtected": 2,
+                "DelayedAutoStart": 1,
+            }
+        },
+        {"escadre.settings": ["RequiredPrivileges=SeDebugPrivilege, SeTcbPrivilege", "LaunchProtected=2", "DelayedAutoStart=1"]},
+    ),
+    (
         "task_cache",
         SOFTWARE,
         {f"{NT}\\Schedule\\TaskCache\\Tasks\\{{1}}": {"Path": "\\T", "Description": "of a task", "Author": "A"}},

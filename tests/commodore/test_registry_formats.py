@@ -80,6 +80,11 @@ def group(count: int = 1, size: int = 10) -> bytes:
     return head + wide("Admin").ljust(12, b"\0") + member
 
 
+def failures(*actions: tuple[int, int]) -> bytes:
+    """SERVICE_FAILURE_ACTIONS of 32 bits: reset in seconds, message, command, number, pointer; then type and milliseconds of each."""
+    return pack("<5I", 86400, 0, 1, len(actions), 20) + b"".join(pack("<II", *action) for action in actions)
+
+
 def cache(header: int = 0x34, mark: bytes = b"10ts") -> bytes:
     """ShimCache of Windows 10: a header that begins with its own size, then entries: mark, checksum, size, path, time of the file, data."""
     path = wide("C:\\a.exe")
@@ -305,6 +310,27 @@ LAYOUTS = [
         {TASK: {"Path": "\\Helper"}},
     ),
     Layout(
+        "services",
+        SYSTEM,
+        "ControlSet001\\Services\\s",
+        "FailureActions",
+        failures((1, 60000), (3, 0), (0, 0)),
+        {
+            "escadre.settings": [
+                "FailureActions=restart after 60000 ms, run command after 0 ms, none, failures are forgotten after 86400 s"
+            ],
+            "service.name": "s",
+        },
+        (
+            failures((1, 60000), (3, 0))[:-8],
+            failures((1, 60000)) + bytes(8),
+            failures((5, 60000)),
+            failures((1, 60000))[:19],
+            pack("<IxxxxQQQQ", 86400, 0, 0, 1, 40) + pack("<II", 1, 0),  # pointers of 64 bits
+            b"",
+        ),
+    ),
+    Layout(
         "sam_users",
         SAM,
         "SAM\\Domains\\Account\\Users\\000003E9",
@@ -442,6 +468,7 @@ OTHERS = {
     "file.path",
     "network.name",
     "process.executable",
+    "service.name",
     "url.full",
 }
 """fields that the name of the value, its key or another value gives"""
