@@ -59,9 +59,11 @@ class Layout(NamedTuple):
         return run(self.artefact, keys, self.source)
 
 
-def account(revision: int = 3, size: int = 80) -> bytes:
-    """F of an account: revision, logon, password set, expiry, failed logon, RID 1001, group 513, flags, country, failures, logons."""
-    raw = pack("<HHI", revision, 1, 0) + when(THIRD) + bytes(8) + when(FIRST) + pack("<Q", 0x7FFFFFFFFFFFFFFF) + when(SECOND)
+def account(revision: int = 3, size: int = 80, more: int = 0) -> bytes:
+    """F of an account: revision, at 6 how many bytes follow, logon, password set, expiry, failed logon, RID 1001, group 513, flags,
+    country, failures, logons.
+    """
+    raw = pack("<HHHH", revision, 1, 0, more) + when(THIRD) + bytes(8) + when(FIRST) + pack("<Q", 0x7FFFFFFFFFFFFFFF) + when(SECOND)
     raw += pack("<IIHHHHHH", 1001, 513, 0x0211, 0, 0, 0, 2, 7)
     return raw.ljust(size, b"\0")[:size]
 
@@ -346,7 +348,7 @@ LAYOUTS = [
             "escadre.account.flags": ["disabled", "normal", "password does not expire"],
             "escadre.settings": ["FailedLogons=2"],
         },
-        (account(4), account(1), account(size=72), account(size=88)),
+        (account(4), account(1), account(size=72), account(size=88), account(more=8), account(more=16, size=88), account()[:6]),
         {
             "SAM\\Domains\\Account": {"V": Value("", BINARY, bytes(40) + bytes.fromhex("010400000000000515000000") + pack("<3I", 1, 2, 3))},
             "SAM\\Domains\\Account\\Users\\000003E9": {"V": Value("", BINARY, names())},
@@ -388,6 +390,24 @@ LAYOUTS = [
         shellitems.root("{20D04FE0-3AEA-1069-A2D8-08002B30309D}") + bytes(2),
         {"escadre.shell.path": "My Computer"},
         (b"\x14\0\x1f", pack("<H", 0x200) + bytes(20), bytes(2), b""),
+    ),
+    Layout(
+        "shell_bags",
+        NTUSER,
+        "Software\\Microsoft\\Windows\\Shell\\BagMRU",
+        "0",
+        shellitems.zip_folder("loot") + bytes(2),
+        {"escadre.shell.path": "loot", "escadre.shell.items": ["loot (zip folder, modified 10/31/2026 19:03:08 local time)"]},
+        (pack("<H", 96) + shellitems.zip_folder("loot")[2:96], pack("<H", 40) + shellitems.zip_folder("loot")[2:40][:20]),
+    ),
+    Layout(
+        "shell_bags",
+        NTUSER,
+        "Software\\Microsoft\\Windows\\Shell\\BagMRU",
+        "0",
+        shellitems.old_zip_folder("loot") + bytes(2),
+        {"escadre.shell.path": "loot", "escadre.shell.items": ["loot (zip folder, modified 10/31/26 19:03 local time)"]},
+        (pack("<H", 70) + shellitems.old_zip_folder("loot")[2:70],),
     ),
     Layout(
         "last_visited_mru",
