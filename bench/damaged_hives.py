@@ -1,9 +1,9 @@
 """Damage hives and read them with every registry artefact: `python -m bench.damaged_hives HIVE… [--flips N] [--group N] [--cut N]`.
 
 Each 4 KiB page is zeroed in turn, the file is cut at every 4 KiB, and bytes are flipped. A large hive takes seconds a reading: `--group`
-zeroes as many pages at once, far from each other, and reads again, zeroed alone, each page that no problem of the group names; `--cut`
-cuts at every Nth page. Counts exceptions, elements at which the parser raised, and losses that nothing reports; prints the processor
-time of all and of the slowest reading, and the peak of memory. Exit 1 where something escaped or was silent.
+zeroes as many pages at once, far from each other, and those that no problem of the group names again, together while no record is missing,
+else in halves down to one; `--cut` cuts at every Nth page. Counts exceptions, elements at which the parser raised, and losses that nothing
+reports; prints the processor time of all and of the slowest reading, and the peak of memory. Exit 1 where something escaped or was silent.
 """
 
 from __future__ import annotations
@@ -148,15 +148,24 @@ class Run:
     def _zero(self, group: int) -> str:
         """Zero each page that is not empty, `group` at once."""
         pages = [at for at in range(0, len(self.data), PAGE) if any(self.data[at : at + PAGE])]
-        alone = pages if group < 2 else []
         apart = -(-len(pages) // group)
-        for first in range(apart if group > 1 else 0):
-            together = pages[first::apart]
-            found = self.one(f"pages from {together[0]:#x} zeroed, {apart} apart", zeroed(self.data, together))
-            alone += found.unnamed(together, self.whole) if found else together
-        for at in alone:
-            self.one(f"page {at:#x} zeroed", zeroed(self.data, [at]))
-        return f"{len(pages):,} pages zeroed, {len(alone):,} of them alone"
+        for first in range(apart):
+            self._together(pages[first::apart])
+        return f"{len(pages):,} pages zeroed"
+
+    def _together(self, pages: list[int]) -> None:
+        """Zero some pages at once, then again those that no problem names: together as long as no record is missing, else in halves."""
+        found = self.one(f"{len(pages)} pages from {pages[0]:#x} zeroed", zeroed(self.data, pages))
+        if len(pages) == 1:
+            return
+        again = found.unnamed(pages, self.whole) if found else pages
+        if len(again) < len(pages):
+            parts = [again] if again else []
+        else:
+            whole = found is not None and found.records >= self.whole.records
+            parts = [] if whole else [pages[: len(pages) // 2], pages[len(pages) // 2 :]]
+        for part in parts:
+            self._together(part)
 
 
 def main() -> int:

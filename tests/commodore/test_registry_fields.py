@@ -215,6 +215,18 @@ FIELDS = [
         },
     ),
     (
+        "amcache_shortcuts",
+        AMCACHE,
+        {"Root\\InventoryApplicationShortcut\\1": {"ShortcutPath": "C:\\a.lnk", "ShortcutAumid": "a!b"}},
+        {"file.path": "C:\\a.lnk", "escadre.settings": ["ShortcutAumid=a!b"]},
+    ),
+    (
+        "services",
+        SYSTEM,
+        {"ControlSet001\\Services\\s": {"ImagePath": "C:\\s.exe"}},
+        {"escadre.service.values": {"ImagePath.data_type": "REG_SZ", "ImagePath.data_bytes": "QwA6AFwAcwAuAGUAeABlAAAA"}},
+    ),
+    (
         "etw_autologgers",
         SYSTEM,
         {"ControlSet001\\Control\\WMI\\Autologger\\L": {"Start": 0, "FileName": "C:\\l.etl"}},
