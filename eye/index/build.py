@@ -39,7 +39,7 @@ from eye.index.joined import join
 from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
-FORMAT = 8
+FORMAT = 9
 MOST_WORKERS = 4
 COMMIT_RECORDS = 2_000_000
 """Records after which a long run commits, so that a kill costs no more."""

@@ -23,7 +23,7 @@ MOST_COMBINATIONS = 20_000
 def matcher(node: Checked) -> Matcher:
     """A test for one record."""
     name = "" if node.field in ("", "escadre.all") else node.field
-    fits = _whole(node) if name and registry()[name].type == "keyword" else _part(node)
+    fits = _whole(node) if name and registry()[name].type == "keyword" else part_of(node)
 
     def matches(record: dict[str, Any]) -> bool:
         return any(fits(value) for value in (_values(record, name) if name else texts(record)))
@@ -31,7 +31,7 @@ def matcher(node: Checked) -> Matcher:
     return matches
 
 
-def _part(node: Checked) -> Callable[[str], bool]:
+def part_of(node: Checked) -> Callable[[str], bool]:
     """Characters, or words at a distance, within a value."""
     if isinstance(node, Pattern):
         return _pattern(node.parts)
@@ -85,25 +85,6 @@ def prefilter(node: Checked) -> Any:
     literals = [p for p in node.parts if p not in (ANY, ONE)] if isinstance(node, Pattern) else words(node.text)
     runs = sorted((run for text in literals for run in re.findall(r"[0-9A-Za-z]+", text)), key=len)
     return re.compile(re.escape(runs[-1].encode()), re.IGNORECASE) if runs else None
-
-
-def in_line(node: Checked) -> Any:
-    """A pattern that, found in a JSON line, proves a match without reading the line; in a line of ASCII it is found in every match.
-
-    For patterns of ASCII with a letter, in any field, else None: the text must be within a string that no colon follows, which is a value
-    and no name.
-    """
-    if not isinstance(node, Pattern) or node.field not in ("", "escadre.all"):
-        return None
-    literal = "".join(p for p in node.parts if p not in (ANY, ONE))
-    if not literal.isascii() or not re.search("[A-Za-z]", literal) or not literal.isprintable():
-        return None
-    one = rb'(?:[^"\\]|\\u[0-9a-f]{4}|\\[^u])'
-    inner = b"".join(
-        one + b"*?" if p == ANY else one if p == ONE else re.escape(p.replace("\\", "\\\\").replace('"', '\\"').encode())
-        for p in node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
-    )
-    return searcher(b"(?is)" + inner + one + rb'*"\s*(?:[,}\]]|$)')
 
 
 def _values(record: dict[str, Any], name: str) -> Iterator[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import tantivy
 
-from commodore.schema import Field
-from eye.index.check import Checked, between
+from commodore.schema import Field, registry
+from eye.index.check import between
 from eye.index.documents import HEX
+from eye.index.engine import Engine
 from eye.index.schema import (
     ALL,
     HIGH,
@@ -24,20 +25,24 @@ from eye.index.schema import (
     NUMBER,
     NUMBERED,
     PAIR,
+    REST,
+    TIMES,
+    UNCUT,
     US,
+    WORDS,
     column,
     has_terms,
     pair,
+    pieces_of,
     schema,
-    text_fields,
     whole_number,
 )
 from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
 from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
 from eye.query.values import within
-from eye.query.wildcards import automaton, expanded, literal, pieces, rows
-from eye.query.words import fold, words
+from eye.query.wildcards import a_day, automaton, expanded, in_time, inner_part, literal, pieces, rows
+from eye.query.words import BLANKS, MAX_WORD, fold, words
 from scout.console import COULD_NOT, Complaint
 
 Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
@@ -49,40 +54,12 @@ MOST_STATES = 5_000
 """States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
-MOST_ENDS = 300
-"""Words with the same end that are looked for in a row with others."""
+MOST_ENDS, MOST_END_BYTES = 300, 500
+"""Words with the same end that are looked for in a row with others: the engine takes an expression of 1,000 states."""
+MOST_READ = 2_000
+"""Records that are read at once, before terms are looked at."""
 MOST_TERMS, MOST_VALUES = 20_000, 2_000
 """Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
-
-
-class Engine(Protocol):
-    """The open index, as far as a query needs it. `seconds`: time that one question may take; None for any."""
-
-    seconds: float | None
-
-    def names_with(self, name: str) -> list[str]:
-        """Return the terms of `names` that list a field, or a key below it."""
-        ...
-
-    def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
-        """Return the words that contain a part, or end with it; None for more than `most`."""
-        ...
-
-    def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
-        """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
-        ...
-
-    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
-        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
-        ...
-
-    def values_of(self, name: str) -> list[str]:
-        """Return the values of a keyword field, folded."""
-        ...
-
-    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches when their values are read."""
-        ...
 
 
 def union(queries: Sequence[tantivy.Query]) -> tantivy.Query:
@@ -93,12 +70,6 @@ def union(queries: Sequence[tantivy.Query]) -> tantivy.Query:
 def both(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     """Records of all of the queries."""
     return queries[0] if len(queries) == 1 else Q.boolean_query([(Must, q) for q in queries]) if queries else Q.all_query()
-
-
-def inner_part(parts: tuple[str, ...]) -> str:
-    """The text of a pattern `*text*` or `*text`; '' for any other pattern."""
-    inner = len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,))
-    return parts[1] if inner else ""
 
 
 def with_id(key: str) -> tantivy.Query:
@@ -142,7 +113,7 @@ class Compiler:
             return Q.all_query()
         if isinstance(node, Range):
             raise self.complain(node, "a range needs a field", "Write field:[low TO high].")
-        found = [self.in_words(name, node) for name in (ALL, *text_fields())] if not self.across(node) else [self.read(node, "")]
+        found = [self.in_words(name, node) for name in (*WORDS, *self.engine.texts())] if not self.across(node) else [self.read(node, "")]
         if isinstance(node, Text) and HEX.fullmatch(node.text):
             found.append(with_id(node.text))
         return union(found if self.within is None else [both([one, self.within]) for one in found])
@@ -201,49 +172,95 @@ class Compiler:
         return Q.term_query(self.schema, name, value, "basic")
 
     def read(self, node: Leaf, name: str) -> tantivy.Query:
-        """Records whose values match when they are read; words narrow down which are read."""
+        """Records that match a clause which words do not decide: terms prove most of them, and of the others the values are read."""
         assert isinstance(node, (Pattern, Text))
-        fields = (name,) if name else (ALL, *text_fields())
+        fields = [name] if name else [*WORDS, *self.engine.texts()]
         if isinstance(node, Text) and not node.slop:
             start = union([self.row(f, words(node.text)[:MOST_WORDS]) for f in fields])
             return self.one_of(NUMBER, self.engine.checked(node, start))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        certain = self.near_certain(node, fields) if isinstance(node, Text) else [] if name else self.value_certain(node)
-        candidates = self.near(node, fields) if isinstance(node, Text) else union([self.holding(node, one) for one in fields])
-        if certain:
-            candidates = Q.boolean_query([(Must, candidates), (MustNot, union(certain))])
-        rows = self.engine.checked(node, candidates)
-        return union([*certain, *([self.one_of(NUMBER, rows)] if rows else [])])
+        certain: list[tantivy.Query] = []
+        if isinstance(node, Pattern) and not name:
+            of_terms = [*self.engine.terms_matching(node, MOST_TERMS)]
+            certain = [self.one_of(field, terms) for field, terms in of_terms if terms]
+            if all(terms is not None for _, terms in of_terms):
+                fields.remove(ALL)
+        candidates: list[tantivy.Query] = []
+        for field in fields:
+            sure, maybe = self.near(node, field) if isinstance(node, Text) else self.holding(node, field)
+            certain, candidates = certain + sure, candidates + maybe
+        if not candidates:
+            return union(certain)
+        unread = self.but(candidates, certain)
+        if isinstance(node, Text) and not name and self.engine.hits(unread) > MOST_READ:
+            of_terms = [*self.engine.terms_matching(node, MOST_TERMS)]
+            if all(terms is not None for _, terms in of_terms):
+                others = [maybe for field in fields if field != ALL for maybe in self.near(node, field)[1]]
+                proven = [self.one_of(field, terms) for field, terms in of_terms if terms]
+                certain += [both([self.but(candidates, certain), union(proven)])] if proven else []
+                unread = self.but(others, certain)
+        found = self.engine.checked(node, unread)
+        return union([*certain, *([self.one_of(NUMBER, found)] if found else [])])
 
-    def holding(self, node: Pattern, name: str) -> tantivy.Query:
-        """Records that have all words of a pattern in a field, and those in a row that nothing parts in the pattern."""
+    @staticmethod
+    def but(some: Sequence[tantivy.Query], others: Sequence[tantivy.Query]) -> tantivy.Query:
+        """Records of some queries and of none of the others."""
+        return Q.boolean_query([(Must, union(some)), *((MustNot, one) for one in others)])
+
+    def holding(self, node: Pattern, name: str) -> tuple[list[tantivy.Query], list[tantivy.Query]]:
+        """Records that have a pattern in a field for certain, and those that may have it."""
+        if name == TIMES and not in_time(node.parts):
+            return [], []
+        if name in WORDS:
+            day = a_day(node.parts) if name == TIMES else []
+            return [Q.regex_phrase_query(self.schema, name, [*day])] if day else [], [both(self.with_words(node, name))]
+        at, inner = pieces_of(name), node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
+        cut = [BLANKS.split(part) for part in inner if part not in (ANY, ONE)]
+        whole = self.engine.pieces_with(name, inner, MOST_TERMS) if all(len(one) == 1 for one in cut) else []
+        certain = [self.one_of(at, whole)] if whole else []
+        decided = whole is not None and len(inner) == len(cut) == len(cut[0]) == 1
+        if decided and not self.engine.uncut(name):
+            return certain, []
+        having = self.with_words(node, name)
+        maybe = [both([*having, self.term(at, UNCUT)])] if self.engine.uncut(name) else []
+        return certain, maybe if decided else [*maybe, both([*having, *self.with_pieces(name, cut)])]
+
+    def with_pieces(self, name: str, cut: list[list[str]]) -> list[tantivy.Query]:
+        """Queries that all hold of a text with these literals, each cut at its blanks."""
+        at, found = pieces_of(name), []
+        for first, *others in cut:
+            ends = self.engine.pieces_with(name, (first,), MOST_TERMS, at_end=bool(others)) if first else None
+            found += [] if ends is None else [self.one_of(at, ends)]
+            found += [self.term(at, fold(piece)) for piece in others[:-1] if len(piece) <= MAX_WORD]
+            starts = self.engine.pieces_with(name, (others[-1],), MOST_TERMS) if others and others[-1] else None
+            found += [] if starts is None else [self.one_of(at, starts)]
+        return found
+
+    def with_words(self, node: Pattern, name: str) -> list[tantivy.Query]:
+        """Queries that all hold of a field with a pattern: its words, and those in a row that nothing parts in the pattern."""
         found = []
         for row in rows(node.parts):
             found += [self.term(name, one[0]) if len(one) == 1 else self.like(name, node, one) for one in row]
             texts = [literal(one[0]) + (".*" if len(one) > 1 else "") for one in row if one[0] != ANY]
             if len(row) > 1 and len(texts) < len(row):  # the first may begin before the pattern
                 ends = self.engine.words_containing(row[0][1], at_end=True, most=MOST_ENDS)
-                texts = ["|".join(map(literal, ends)), *texts] if ends else texts
+                few = ends and sum(len(end.encode()) for end in ends) <= MOST_END_BYTES
+                texts = ["|".join(map(literal, ends)), *texts] if ends and few else texts
             if len(texts) > 1:
                 found.append(Q.regex_phrase_query(self.schema, name, [*texts]))
-        return both(found)
+        return found
 
-    def value_certain(self, node: Pattern) -> list[tantivy.Query]:
-        """Records that have a pattern in a value that is a term: they need no reading."""
-        return [self.one_of(name, terms) for name, terms in self.engine.terms_matching(node, MOST_TERMS)]
+    def near(self, node: Text, name: str) -> tuple[list[tantivy.Query], list[tantivy.Query]]:
+        """Records that have words at a distance in a field for certain, and those that may have them.
 
-    def near_certain(self, node: Text, fields: Sequence[str]) -> list[tantivy.Query]:
-        """Words in a row; and, in a field that has one value, two words at most so far apart, which the engine counts as Lucene does."""
+        The engine counts as Lucene does where two words are in one value; more words are near enough if each two neighbours are.
+        """
         found = words(node.text)
-        exact = len(found) == 2 and found[0] != found[1]
-        return [Q.phrase_query(self.schema, f, [*found], node.slop if exact and f != ALL else 0) for f in fields]
-
-    def near(self, node: Text, fields: Sequence[str]) -> tantivy.Query:
-        """Records in which each two neighbours of the words are near enough, also where they are in two values."""
-        found = words(node.text)
+        counted = len(found) == 2 and found[0] != found[1] and name not in WORDS and not registry()[name].many
+        certain = [self.row(name, found, node.slop if counted else 0)]
         pairs = [[one, other] for one, other in pairwise(found) if one != other] or [found[:1]]
-        return union([both([self.row(f, pair, node.slop) for pair in pairs]) for f in fields])
+        return certain, [] if counted else [both([self.row(name, pair, node.slop) for pair in pairs])]
 
     def row(self, name: str, found: list[str], slop: int = 0) -> tantivy.Query:
         return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found], slop)
@@ -312,9 +329,9 @@ class Compiler:
         having = self.engine.names_with(name)
         candidates = [self.one_of(NAMES, having)]
         if name != ID and isinstance(node, Text) and words(node.text):
-            candidates.append(self.in_words(ALL, node))
+            candidates.append(self.in_words(REST, node))
         elif name != ID and isinstance(node, Pattern):
-            candidates += [self.like(ALL, node, piece) for piece in pieces(node.parts)]
+            candidates += [self.like(REST, node, piece) for piece in pieces(node.parts)]
         return self.one_of(NUMBER, self.engine.checked(node, both(candidates)))
 
     def free_form(self, found: Field, key: str, node: Leaf) -> tantivy.Query:

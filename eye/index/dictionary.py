@@ -13,7 +13,7 @@ import orjson
 import tantivy
 import zstandard
 
-from eye.index.schema import ALL, text_fields
+from eye.index.schema import ALL, WORDS, text_fields
 
 
 def _stamp(folder: Path) -> int:
@@ -42,7 +42,7 @@ def read(folder: Path, searcher: tantivy.Searcher) -> bytes:
 
 def _collect(searcher: tantivy.Searcher) -> bytes:
     words = [term for term, _ in searcher.terms_with_prefix(ALL, "")]  # nearly all of them, in order already
-    others = {term for name in text_fields() for term, _ in searcher.terms_with_prefix(name, "")}
+    others = {term for name in (*WORDS[1:], *text_fields()) for term, _ in searcher.terms_with_prefix(name, "")}
     words += sorted(others.difference(words))
     words.sort()
     return ("\n" + "\n".join(words) + "\n").encode()

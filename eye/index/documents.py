@@ -32,20 +32,24 @@ from eye.index.schema import (
     NUMBERED,
     PAIR,
     PART,
+    REST,
     SECOND,
     SHAPES,
     SWAPPED,
     TIME,
+    TIMES,
+    UNCUT,
     UNTIMED,
     US,
     WHEN,
     column,
     has_terms,
     pair,
+    pieces_of,
     whole_number,
 )
 from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
-from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, fold, leaves_into, level
+from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, cut_for_terms, fold, leaves_into, level
 
 HEX = re.compile(r"[0-9a-fA-F]{32}")
 """The form of an `escadre.id` that has its columns."""
@@ -68,14 +72,16 @@ class _Shape:
         kind = {name: known[name].type if name in known else "" for name in names}
         many = {name for name in names if name in known and known[name].many}
         self.usual = all(not name.startswith("_") and kind[name] for name in names if name != ID) and ID in names
-        single = [n for n in names if kind[n] in ("keyword", "date", "ip") and n not in many and n not in (ID, TIME)]
-        self.strings: Callable[[dict[str, Any]], tuple[str, ...]] = itemgetter(*single) if len(single) > 1 else self._few(single)
-        self.lists = [n for n in names if n in many]
+        single = [n for n in names if kind[n] == "keyword" and n not in many and n != ID]
+        self.strings = self._getter([n for n in single if has_terms(n)])
+        self.rest = self._getter([n for n in single if not has_terms(n)])
+        self.lists = [(n, kind[n] == "keyword" and has_terms(n)) for n in names if n in many and kind[n] not in ("date", "ip")]
+        self.addresses = [(n, f"{n}{US}") for n in names if kind[n] == "ip"]
         numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
-        self.numbers: Callable[[dict[str, Any]], tuple[int, ...]] = itemgetter(*numbers) if len(numbers) > 1 else self._few(numbers)
+        self.numbers = self._getter(numbers)
         self.booleans = [n for n in names if kind[n] == "boolean" and n not in many]
         self.free = [n for n in names if kind[n] == "flattened"]
-        self.texts = [n for n in names if kind[n] == "text" and n not in NOT_SEARCHED]
+        self.texts = [(n, pieces_of(n)) for n in names if kind[n] == "text" and n not in NOT_SEARCHED]
         self.dates = [(n, column(n)) for n in names if kind[n] == "date" and n != TIME]
         self.numbered = [(n, column(n)) for n in names if n in NUMBERED]
         self.timed = TIME in names
@@ -83,8 +89,8 @@ class _Shape:
         self.codes: dict[tuple[object, ...], tuple[str, str]] = {}
 
     @staticmethod
-    def _few(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-        return lambda record: tuple(record[name] for name in names)
+    def _getter(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+        return itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
 
 
 class Documents:
@@ -120,23 +126,23 @@ class Documents:
 
     def _more(self, shape: _Shape, record: dict[str, Any]) -> dict[str, Any]:
         """The fields of the index that the line has not. Raises _UnlikeError or TypeError for a record that is unlike its fields."""
-        values = [*shape.strings(record)]
+        values, rest = [*shape.strings(record)], [*shape.rest(record)]
         empty: list[str] = []
-        for name in shape.lists:
+        for name, terms in shape.lists:
             items = record[name]
             if type(items) is not list:
                 raise _UnlikeError
             if not items:
                 empty.append(name)
-            values += items
+            (values if terms else rest).extend(items)
         numbers = shape.numbers(record)
         if not _INTEGER.issuperset(map(type, numbers)):
             raise _UnlikeError
-        values += map(str, numbers)
+        rest += map(str, numbers)
         for name in shape.booleans:
             if record[name] is not True and record[name] is not False:
                 raise _UnlikeError
-            values.append("true" if record[name] else "false")
+            rest.append("true" if record[name] else "false")
         pairs: list[str] = []
         keys: list[int] = []
         taken: list[str] = []
@@ -150,23 +156,36 @@ class Documents:
             pairs += map(add, heads, under.values())
             keys.append(number)
             taken += heads
+        for name, head in shape.addresses:
+            written = record[name] if type(record[name]) is list else [record[name]]
+            values += written
+            pairs += [head + one for one in written]
         at = record[TIME] if shape.timed else None
-        if at is not None:
-            values.append(at)
+        times: list[str] = [] if at is None else [at]
+        moments: dict[str, Any] = {}
+        for name, other in shape.dates:
+            written = record[name] if type(record[name]) is list else [record[name]]
+            times += written
+            moments[other] = [instant(one) for one in written]
+            if None in moments[other]:
+                raise _UnlikeError
+        if not "".join(times).isascii():
+            raise _UnlikeError
         distinct = list(dict.fromkeys(values))
         plain("".join(distinct))
-        for name in shape.texts:
+        plain("".join(rest))
+        more: dict[str, Any] = {ALL: distinct, TIMES: times, REST: list(dict.fromkeys(rest)), PAIR: pairs}
+        for name, other in shape.texts:
             plain(record[name])
-        more: dict[str, Any] = {ALL: distinct, PAIR: pairs}
+            more[other] = record[name]
         self._identify(record[ID], more)
         if at is not None:
             self._timed(at, more)
         if WHEN not in more:
+            if at is not None:
+                raise _UnlikeError
             more[UNTIMED] = 1
-        for name, other in shape.dates:
-            value = record[name]
-            instants = [instant(one) for one in (value if type(value) is list else (value,))]
-            more[other] = [one for one in instants if one is not None]
+        more |= moments
         for name, other in shape.numbered:
             whole = whole_number(record[name])
             if whole is None:
@@ -219,6 +238,8 @@ class Documents:
         known = registry()
         document: dict[str, Any] = {ALL: [], PAIR: []}
         values: list[str] = []
+        rest: list[str] = []
+        times: list[str] = []
         names: list[str] = []
         for name, value in record.items():
             if value is None:
@@ -228,18 +249,29 @@ class Documents:
                 self._any_id(str(value), document)
                 names.append(name)
             elif found is None or name in NOT_SEARCHED:
-                leaves_into((value,), values)
+                leaves_into((value,), rest)
             elif found.type == "text":
-                document[name] = clean(level(value if isinstance(value, str) else str(value)))
+                parts: list[str] = []
+                leaves_into((value,), parts)
+                document[name] = [clean(level(part)) for part in parts]
+                document[pieces_of(name)] = [piece for part in document[name] for piece in cut_for_terms(part, UNCUT)]
                 names.append(name)
             elif found.type == "flattened":
-                names += _free_form(name, value, document[PAIR], values)
+                names += _free_form(name, value, document[PAIR], values, rest)
             else:
                 items = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
-                leaves_into(items, values)
+                plain_text = all(type(item) is str and len(item) <= MAX_WORD for item in items)
+                if found.type == "ip" and plain_text:
+                    document[PAIR] += [f"{name}{US}{item}" for item in items]
+                terms = plain_text and (found.type == "ip" or (found.type == "keyword" and has_terms(name)))
+                moments = found.type == "date" and all(instant(item) is not None and item.isascii() for item in items)
+                leaves_into(items, values if terms else times if moments else rest)
                 _typed(name, found.type, items, document)
                 names += [name] if items else []
-        document[ALL] = [clean(level(value)) for value in dict.fromkeys(values)]
+        rest += [value for value in values if len(value) > MAX_WORD]  # they are no terms
+        document[ALL] = [clean(level(value)) for value in dict.fromkeys(values) if len(value) <= MAX_WORD]
+        document[TIMES] = times
+        document[REST] = [clean(level(value)) for value in dict.fromkeys(rest)]
         document[PAIR] = [clean(term) for term in document[PAIR]]
         code, listing = _coded(names)
         self._listed.discard(code)  # it may have been listed in a document that was given up
@@ -289,17 +321,21 @@ def _minute(text: str) -> int | None:
     return at if at is not None and NS_MIN < at < NS_MAX else None
 
 
-def _free_form(name: str, value: Any, pairs: list[str], values: list[str]) -> list[str]:
+def _free_form(name: str, value: Any, pairs: list[str], values: list[str], rest: list[str]) -> list[str]:
     """Add the leaves of a free-form object, case kept; the names of its keys, and of itself where it has any."""
-    leaves_into((value,), values)
+    found: list[str] = []
+    leaves_into((value,), found)
     if not isinstance(value, (dict, list)):
+        rest += found
         return []
     names: list[str] = []
-    for leaf in leaves(value):
+    for leaf, whole in zip(leaves(value), found, strict=True):
         key, _, text = leaf.partition("\0")
         names.append(f"{name}.{key}")
-        if len(text) <= MAX_WORD:
+        fits = len(text) <= MAX_WORD and len(key) <= MAX_WORD
+        if fits:
             pairs.append(f"{name}.{key}{US}{text}")
+        (values if fits and text == whole else rest).append(whole)
     return [*names, name] if names else []
 
 

@@ -1,10 +1,13 @@
 """The fields of the index, and how each field of the registry is kept in it.
 
-- `_all`: the words of every value, with positions; each text field of the registry (`message`, `escadre.reason`) is left out there and has
-  words of its own, so a bare word is looked up in both.
+- `_all`: the words of every value that is a term of its own, with positions. `_times`: those of times; `_rest`: those of the other
+  values, as numbers and very long ones. Each text field of the registry (`message`, `escadre.reason`) has words of its own. A bare word is
+  looked up in all of them.
+- `p:<field>`: a text field cut at blanks only, so that a pattern with other signs (`*.exe"*`) is a set of terms there; the term UNCUT
+  for a record with a piece that is too long for a term.
 - A keyword field has its values as terms, without case, under its own name; those that pages and dashboards count by (HOT) have a column
   too. Numbers, addresses and booleans have a column under their own name, times (nanoseconds since 1970 UTC) under `t:<field>`.
-- `_pair`: one term `field.key US value` per leaf of a free-form object, case kept.
+- `_pair`: one term `field.key US value` per leaf of a free-form object, case kept, and `field US value` for an address as it is written.
 - `_names`: one term per record, the code of the fields that it has, so `_exists_` is a set of few terms; `_shapes` lists, in the first
   record of a file that has them, `code US field US field …`.
 - `_when`, `_second`: `@timestamp` in nanoseconds and in seconds. `_row`: number of the record. `_part`: the file that it came from.
@@ -29,7 +32,19 @@ US = "\x7f"
 """Separator between the name of a field and a value: a control character that JSON need not escape, which would cost time at each value."""
 SWAPPED = bytes.maketrans(b'"\\\x7f^', b'\x7f^"\\')
 """A line is stored with quotes and backslashes exchanged for two rare signs, for the same reason; exchanged again, it is as it was."""
-ALL, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = "_all", "_pair", "_names", "_shapes", "_when", "_second", "_part", "_line"
+ALL, TIMES, REST, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = (
+    "_all",
+    "_times",
+    "_rest",
+    "_pair",
+    "_names",
+    "_shapes",
+    "_when",
+    "_second",
+    "_part",
+    "_line",
+)
+WORDS = (ALL, TIMES, REST)
 UNTIMED = "_untimed"
 """1 for a record without a time, none for others: such records come last in the order of time, whichever its direction."""
 NUMBER = ROW = "_row"
@@ -38,8 +53,9 @@ HIGH, LOW = "_high", "_low"
 ID, ID_HEAD = "escadre.id", f"escadre.id#{US}"
 TIME = "@timestamp"
 NANO = 1_000_000_000
-FOLDED = "folded"
-"""Tokenizer of keyword fields: the whole value in lower case."""
+FOLDED, PIECES = "folded", "pieces"
+"""Tokenizers of keyword fields (the whole value in lower case) and of texts cut at blanks."""
+UNCUT = US
 
 HOT = (
     "host.name",
@@ -70,6 +86,11 @@ def text_fields() -> list[str]:
     return [f.name for f in registry().values() if f.type == "text" and f.name not in NOT_SEARCHED]
 
 
+def pieces_of(name: str) -> str:
+    """The field with the pieces of a text field."""
+    return f"p:{name}"
+
+
 def hot_fields() -> list[str]:
     """The hot fields that the registry has."""
     return [name for name in HOT if name in registry()]
@@ -84,8 +105,10 @@ def has_terms(name: str) -> bool:
 def schema() -> tantivy.Schema:
     """The tantivy schema."""
     builder = tantivy.SchemaBuilder()
-    for name in (ALL, *text_fields()):
+    for name in (*WORDS, *text_fields()):
         builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
+    for name in text_fields():
+        builder.add_text_field(pieces_of(name), tokenizer_name=PIECES, index_option="basic")
     for name in (PAIR, NAMES, SHAPES, PART):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field(NUMBER, fast=True, indexed=True)
@@ -132,6 +155,7 @@ def opened(folder: str) -> tantivy.Index:
     found = tantivy.Index(schema(), folder, reuse=True)
     found.register_tokenizer(ANALYZER, analyzer())
     found.register_tokenizer(FOLDED, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.lowercase()).build())
+    found.register_tokenizer(PIECES, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).filter(tantivy.Filter.lowercase()).build())
     found.register_fast_field_tokenizer(FOLDED, tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).build())  # a column keeps the case
     return found
 

@@ -18,7 +18,7 @@ from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import UNLIKE, Checked, in_line, matcher, prefilter
+from eye.index.check import UNLIKE, Checked, matcher, prefilter
 from eye.index.compile import Compiler, both, union, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.documents import read_line
@@ -141,9 +141,25 @@ class Store:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         return self._terms.containing(name, part, at_end=at_end, most=most)
 
-    def terms_matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
-        """Yield each field of the index with those of its terms whose value has a pattern anywhere."""
+    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
+        """Yield each field of values with those of its terms that match a clause without a field, and None for more than `most`."""
         return self._terms.matching(node, most)
+
+    def pieces_with(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool = False) -> list[str] | None:
+        """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
+        return self._terms.pieces(name, parts, most, at_end=at_end)
+
+    def texts(self) -> list[str]:
+        """Return the text fields that some record has."""
+        return self._terms.texts
+
+    def uncut(self, name: str) -> bool:
+        """Return whether a text field has a piece that is no term."""
+        return name in self._terms.uncut
+
+    def hits(self, query: tantivy.Query) -> int:
+        """Return the number of records that a query of the index finds."""
+        return self._order.hits(query)
 
     def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of the candidates that a clause matches when their records are read."""
@@ -152,7 +168,7 @@ class Store:
             if key in self._checked:
                 self._checked.move_to_end(key)
                 return self._checked[key]
-        fits, holds, certain, rows = matcher(node), prefilter(node), in_line(node), []
+        fits, holds, rows = matcher(node), prefilter(node), []
         until = time.monotonic() + self.seconds if self.seconds else None
         for address in self._all(candidates):
             line = self._line(address)
@@ -164,8 +180,7 @@ class Store:
                 )
             if holds is not None and not holds.search(line) and not UNLIKE.search(line):
                 continue
-            sure = certain is not None and certain.search(line) is not None
-            if sure or ((certain is None or not line.isascii()) and fits(read_line(line))):
+            if fits(read_line(line)):
                 rows.append(address)
         found = [int(row) for row in self._order.fast(NUMBER, rows)]
         with self._lock:

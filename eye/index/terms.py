@@ -1,4 +1,5 @@
-"""The values of keyword fields and the leaves of free-form objects as blocks of bytes, so that a part of a value is found by one search.
+"""The values of keyword fields, the leaves of free-form objects and the pieces of texts as blocks of bytes, so that those that a clause
+matches are found by one search.
 
 The blocks are made of the engine's terms when they are first needed, and kept as far as MOST_BYTES goes.
 """
@@ -7,20 +8,46 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import tantivy
 
 from commodore.schema import registry
-from eye.index import dictionary
-from eye.index.schema import PAIR, US, has_terms
-from eye.query.tree import ANY, ONE, Pattern
-from eye.query.wildcards import pattern
-from eye.query.words import clean, fold, level
+from eye.index.check import part_of
+from eye.index.schema import ID, ID_HEAD, PAIR, UNCUT, US, has_terms, pieces_of, text_fields
+from eye.query.tree import ANY, ONE, Pattern, Text
+from eye.query.words import clean, fold, level, words
+from scout.bounded import searcher
 
 BREAK = "\x1d"
-"""Between two values; a value that holds it itself is found in parts, which no query names."""
-MOST_BYTES = 128_000_000
+"""Between two values."""
+MOST_BYTES = 256_000_000
+_SPECIAL = frozenset(b"\\.+*?()|[]{}^$")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The terms of a field. `kept`: between breaks, as the index has them; `folded`: the same without case, each at the same place.
+
+    `odd`: terms of which that cannot be, and those with a break in them.
+    """
+
+    kept: bytes
+    folded: bytes
+    odd: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """An expression of RE2 that finds something in every value that fits, without case; in no other if it is `exact`.
+
+    '' where only a value with a break fits.
+    """
+
+    expression: bytes
+    fits: Callable[[str], bool]
+    exact: bool
 
 
 class Terms:
@@ -29,8 +56,12 @@ class Terms:
     def __init__(self, searcher: tantivy.Searcher, columns: frozenset[str]) -> None:
         self._searcher = searcher
         self._fields = [n for n, f in registry().items() if f.type == "keyword" and has_terms(n) and n in columns] + [PAIR]
+        self.texts = [name for name in text_fields() if name in columns]
+        """the text fields that the index has"""
+        self.uncut = {name for name in self.texts if searcher.doc_freq(pieces_of(name), UNCUT)}
+        """those with a piece that is no term"""
         self._lock = threading.Lock()
-        self._blocks: OrderedDict[str, bytes] = OrderedDict()
+        self._blocks: OrderedDict[str, Block] = OrderedDict()
 
     def of(self, name: str) -> list[str]:
         """Return the terms of a field."""
@@ -38,35 +69,102 @@ class Terms:
 
     def containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the terms of a field that contain a part, or end with it; None for more than `most`."""
-        return dictionary.containing(self._block(name), part, at_end=at_end, most=most, between=BREAK.encode())
+        fits: Callable[[str], bool] = (lambda term: term.endswith(part)) if at_end else (lambda term: part in term)
+        return self._found(name, _Finder(_literal(part) + (BREAK.encode() if at_end else b""), fits, exact=True), most)
 
-    def matching(self, node: Pattern, most: int) -> Iterator[tuple[str, list[str]]]:
-        """Yield each field with its terms whose value has a pattern anywhere; fields with more than `most` candidates are left out."""
-        literal = max((fold(level(p)) for p in node.parts if p not in (ANY, ONE)), key=len).encode("utf-8", "surrogatepass")
-        search = pattern(node.parts).search
+    def matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
+        """Yield each field of values, with those of its terms that match a clause without a field, and None for more than `most`."""
+        finder = _finder(node)
         for name in self._fields:
-            whole, folded = self._block(name), self._block(name, folded=True)
-            found = [whole[start:end].decode() for start, end in dictionary.places(folded, literal, most, BREAK.encode()) or ()]
-            values = [term for term in found if search(clean(fold(level(term.partition(US)[2] if name == PAIR else term))))]
-            if values:
-                yield name, values
+            found = self._found(name, finder, most)
+            if found is None or found:
+                yield name, found
+
+    def pieces(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool) -> list[str] | None:
+        """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
+        if at_end:
+            return self.containing(pieces_of(name), fold(level(parts[0])), at_end=True, most=most)
+        return self._found(pieces_of(name), _finder(Pattern("", 0, 0, parts)), most)
 
     def read_all(self) -> None:
-        """Make the blocks of all fields, as `matching` needs them."""
-        for name in self._fields:
+        """Make the blocks of all fields, as `matching` and `pieces` need them."""
+        for name in (*self._fields, *map(pieces_of, self.texts)):
             self._block(name)
-            self._block(name, folded=True)
 
-    def _block(self, name: str, *, folded: bool = False) -> bytes:
-        """The terms of a field between breaks. `folded`: ASCII letters in lower case, so that places are the same."""
-        key = f"{name}{US}" if folded and name == PAIR else name
+    def _found(self, name: str, finder: _Finder, most: int) -> list[str] | None:
+        """The terms of a field whose value matches; None for more than `most`."""
+        block = self._block(name)
+        folded, between, start_of_value = block.folded, BREAK.encode(), US.encode()
+        search = searcher(b"(?s)" + finder.expression).search
+        found = [term for term in block.odd if finder.fits(_value(name, term))]
+        at = 0
+        while finder.expression and (hit := search(folded, at)):
+            begin, end = folded.rfind(between, 0, hit.start() + 1) + 1, folded.find(between, max(hit.start(), hit.end() - 1))
+            if name == PAIR and hit.start() <= (value := folded.find(start_of_value, begin, end)):
+                at = value + 1
+                continue
+            term = block.kept[begin:end].decode()
+            if finder.exact or finder.fits(_value(name, term)):
+                if len(found) == most:
+                    return None
+                found.append(term)
+            at = end
+        return found
+
+    def _block(self, name: str) -> Block:
         with self._lock:
-            if key in self._blocks:
-                self._blocks.move_to_end(key)
-                return self._blocks[key]
-        block = self._block(PAIR).lower() if key != name else (BREAK + BREAK.join(self.of(name)) + BREAK).encode()
+            if name in self._blocks:
+                self._blocks.move_to_end(name)
+                return self._blocks[name]
+        block = _made(name, self.of(name))
         with self._lock:
-            self._blocks[key] = block
-            while sum(map(len, self._blocks.values())) > MOST_BYTES and len(self._blocks) > 1:
+            self._blocks[name] = block
+            while sum(len(one.kept) for one in self._blocks.values()) > MOST_BYTES and len(self._blocks) > 1:
                 self._blocks.popitem(last=False)
         return block
+
+
+def _value(name: str, term: str) -> str:
+    return term.partition(US)[2] if name == PAIR else term
+
+
+def _made(name: str, terms: list[str]) -> Block:
+    """The block of a field, without what is no value."""
+    kept: list[str] = []
+    folded: list[str] = []
+    odd: list[str] = []
+    for term in terms:
+        if term == UNCUT or term.startswith((ID + US, ID_HEAD)):
+            continue
+        if term.isascii():
+            low = term.lower() if name == PAIR else term
+        else:
+            low = clean(fold(level(term)))
+            if len(low.encode()) != len(term.encode()):
+                odd.append(term)
+                continue
+        if BREAK in term:
+            odd.append(term)
+            continue
+        kept.append(term)
+        folded.append(low)
+    whole = (BREAK + BREAK.join(kept) + BREAK).encode()
+    return Block(whole, (BREAK + BREAK.join(folded) + BREAK).encode() if folded != kept else whole, tuple(odd))
+
+
+def _literal(text: str) -> bytes:
+    """A text as an expression of RE2 for bytes in UTF-8."""
+    return b"".join(b"\\" + bytes([one]) if one in _SPECIAL else bytes([one]) for one in text.encode("utf-8", "surrogatepass"))
+
+
+def _finder(node: Pattern | Text) -> _Finder:
+    """A finder of what a clause without a field matches."""
+    any_ = b"[^" + BREAK.encode() + b"]"
+    if isinstance(node, Pattern):
+        parts = node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
+        expression = b"".join(any_ + b"*?" if p == ANY else any_ if p == ONE else _literal(fold(level(p))) for p in parts)
+        expression = b"" if any(BREAK in part for part in parts) else expression
+        return _Finder(expression, part_of(node), exact=True)
+    longest = [_literal(word) for word in sorted(dict.fromkeys(words(node.text)), key=len)[-2:]]
+    either = [(any_ + b"*?").join(order) for order in (longest, longest[::-1])]
+    return _Finder(b"|".join(dict.fromkeys(either)), part_of(node), exact=False)

@@ -98,3 +98,31 @@ def rows(parts: tuple[str, ...]) -> list[list[Word]]:
 def pieces(parts: tuple[str, ...]) -> list[Word]:
     """The same words, one by one."""
     return [one for row in rows(parts) for one in row]
+
+
+_ZONES = ("", "z", "+00:00", "-00:00", "+0000", "-0000")
+_TIMES = tuple(f"0000-00-00t00:00:00{'.' * bool(n)}{'0' * n}{zone}" for n in range(13) for zone in _ZONES)
+"""Every form of a time (eye.query.values), with 0 for each digit and `t` for the letter or blank between day and hour."""
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]|[0-9]{2}(?:t[0-9]{0,2})?)")
+
+
+def in_time(parts: tuple[str, ...]) -> bool:
+    """Return whether a time may have a pattern in its text."""
+    shapes = (re.sub("[0-9]", "0", fold(part).replace(" ", "t")) for part in parts if part not in (ANY, ONE))
+    return all(any(shape in one for one in _TIMES) for shape in shapes)
+
+
+def a_day(parts: tuple[str, ...]) -> list[str]:
+    """The words of a time that begins with a pattern (`2026-10-3*`), which no other time has in a row; [] for another pattern."""
+    literals = [fold(part) for part in parts if part != ANY]
+    found = _DAY.fullmatch(literals[0]) if len(literals) == 1 else None
+    if found is None:
+        return []
+    year, month, day = found.groups()
+    return [year, month, f"{day}.*" if "t" in day else f"{day}[0-9]?t.*"]
+
+
+def inner_part(parts: tuple[str, ...]) -> str:
+    """The text of a pattern `*text*` or `*text`; '' for any other pattern."""
+    inner = len(parts) in (2, 3) and parts[0] == ANY and parts[1] not in (ANY, ONE) and parts[2:] in ((), (ANY,))
+    return parts[1] if inner else ""

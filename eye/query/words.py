@@ -23,6 +23,8 @@ ANALYZER = "words"
 NOT_SEARCHED = ("escadre.id", "escadre.all")
 """Fields whose value is no text to look for: the id of a record is found by its field, or when it is typed in full."""
 
+BLANKS = re.compile("[ \t\n\f\r]+")
+"""What the engine's tokenizer of pieces cuts at: the blanks of ASCII but for the vertical tab."""
 _LONG = re.compile(rf"[^\W_]{{{MAX_WORD}}}")
 
 
@@ -43,6 +45,15 @@ def level(text: str) -> str:
 def clean(text: str) -> str:
     """Text without lone surrogates, which no encoding has."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def cut_for_terms(text: str, uncut: str) -> list[str]:
+    """A levelled text for the tokenizer of pieces; `uncut` in place of those that are too long for a term."""
+    if len(text) <= MAX_WORD:
+        return [text]
+    pieces = BLANKS.split(text)
+    kept = [piece for piece in pieces if len(piece) <= MAX_WORD]
+    return [" ".join(kept)] if len(kept) == len(pieces) else [" ".join(kept), uncut]
 
 
 @cache

@@ -1,0 +1,57 @@
+"""What a query needs of the open index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import tantivy
+
+from eye.index.check import Checked
+from eye.query.tree import Pattern, Text
+
+
+class Engine(Protocol):
+    """The open index, as far as a query needs it. `seconds`: time that one question may take; None for any."""
+
+    seconds: float | None
+
+    def names_with(self, name: str) -> list[str]:
+        """Return the terms of `names` that list a field, or a key below it."""
+        ...
+
+    def words_containing(self, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the words that contain a part, or end with it; None for more than `most`."""
+        ...
+
+    def values_containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
+        """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
+        ...
+
+    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
+        """Yield each field of values with those of its terms that match a clause without a field, and None for more than `most`."""
+        ...
+
+    def pieces_with(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool = False) -> list[str] | None:
+        """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
+        ...
+
+    def uncut(self, name: str) -> bool:
+        """Return whether a text field has a piece that is no term."""
+        ...
+
+    def texts(self) -> list[str]:
+        """Return the text fields that some record has."""
+        ...
+
+    def values_of(self, name: str) -> list[str]:
+        """Return the values of a keyword field, folded."""
+        ...
+
+    def hits(self, query: tantivy.Query) -> int:
+        """Return the number of records that a query of the index finds."""
+        ...
+
+    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches when their values are read."""
+        ...
