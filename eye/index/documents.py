@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
-from collections.abc import Callable
 from functools import lru_cache
-from operator import add, itemgetter
+from operator import add
 from typing import Any
 
 import orjson
@@ -44,8 +42,8 @@ from eye.index.schema import (
     pair,
     whole_number,
 )
-from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
-from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, fold, leaves_into, level
+from eye.query.values import NS_MAX, NS_MIN, address, getter, leaves, within_instant
+from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, fold, is_level, leaves_into, level
 
 HEX = re.compile(r"[0-9a-fA-F]{32}")
 """The form of an `escadre.id` that has its columns."""
@@ -69,10 +67,10 @@ class _Shape:
         many = {name for name in names if name in known and known[name].many}
         self.usual = all(not name.startswith("_") and kind[name] for name in names if name != ID) and ID in names
         single = [n for n in names if kind[n] in ("keyword", "date", "ip") and n not in many and n not in (ID, TIME)]
-        self.strings: Callable[[dict[str, Any]], tuple[str, ...]] = itemgetter(*single) if len(single) > 1 else self._few(single)
+        self.strings = getter(single)
         self.lists = [n for n in names if n in many]
         numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
-        self.numbers: Callable[[dict[str, Any]], tuple[int, ...]] = itemgetter(*numbers) if len(numbers) > 1 else self._few(numbers)
+        self.numbers = getter(numbers)
         self.booleans = [n for n in names if kind[n] == "boolean" and n not in many]
         self.free = [n for n in names if kind[n] == "flattened"]
         self.texts = [n for n in names if kind[n] == "text" and n not in NOT_SEARCHED]
@@ -81,10 +79,6 @@ class _Shape:
         self.timed = TIME in names
         self.names = names
         self.codes: dict[tuple[object, ...], tuple[str, str]] = {}
-
-    @staticmethod
-    def _few(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-        return lambda record: tuple(record[name] for name in names)
 
 
 class Documents:
@@ -267,7 +261,7 @@ def read_line(line: bytes) -> dict[str, Any]:
 
 def plain(text: str) -> None:
     """Raise _UnlikeError for a text that must be levelled before the engine gets it (eye.query.words)."""
-    if not text.isascii() and ("\u0130" in text or not unicodedata.is_normalized("NFC", text)):
+    if not is_level(text):
         raise _UnlikeError
 
 
