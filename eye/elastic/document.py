@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DEPTH, DIGEST, IGNORE_ABOVE, RAW, VALUES, mappings
+from eye.elastic.fields import ALL, DEPTH, DIGEST, ID, IGNORE_ABOVE, RAW, VALUES, mappings
 from eye.query.copies import EVENT_DATA, copies
-from eye.query.values import ES_NS_MIN, address, isotime, leaves, nanoseconds
-from eye.query.words import MAX_WORD, NOT_SEARCHED, level, texts
+from eye.query.values import ES_NS_MIN, address, getter, isotime, leaves, nanoseconds
+from eye.query.words import MAX_WORD, NOT_SEARCHED, is_level, level, texts
 
 LONGEST_TERM = 32_766
 """Bytes of the longest term of Lucene; that of a key of a `flattened` field is key, a zero byte, value."""
@@ -38,7 +39,7 @@ SHAPE = 200
 """Names of a record over which what it has in common with others is not kept."""
 _NONE: Counter[str] = Counter()
 """Never changed."""
-_TEXT = frozenset((str,))
+_INTEGER, _BOOLEAN = frozenset((int,)), frozenset((bool,))
 
 
 class MadeDocument(NamedTuple):
@@ -72,71 +73,61 @@ def _taken() -> tuple[frozenset[str], frozenset[str]]:
     return names, frozenset(name[:at] for name in names for at, c in enumerate(name) if c == ".")
 
 
-class _Shape(NamedTuple):
-    """Fields of records with the same names and Python types of values, by what their values have to be looked at for."""
+class _Shape:
+    """What has to be looked at in a record with these fields."""
 
-    texts: list[str]
-    """searched, with a text"""
-    dates: list[str]
-    addresses: list[str]
-    numbers: list[str]
-    lists: list[str]
-    """of keywords or texts"""
-    objects: list[str]
-    """free-form"""
-    odd: list[str]
-    """anything else: values that are none of these, or not plainly of their field's type"""
+    def __init__(self, names: tuple[str, ...]) -> None:
+        known = {name: field_ for name in names if (field_ := registry().get(name)) and name not in NOT_SEARCHED}
+        of = {kind: [name for name, f in known.items() if f.type == kind and not f.many] for kind in _PLAINLY}
+        self.lists = [name for name, f in known.items() if f.many and f.type in _TEXTUAL]
+        self.texts = getter(list(chain.from_iterable(of[kind] for kind in _TEXTUAL)))
+        self.dates, self.addresses, self.numbers = getter(of["date"]), getter(of["ip"]), getter(of["long"])
+        self.booleans, self.objects = getter(of["boolean"]), of["flattened"]
+        self.many_dates, self.many_addresses = ([n for n in self.lists if known[n].type == kind] for kind in ("date", "ip"))
+        self.odd = {*names} - {ID, *self.lists, *chain.from_iterable(of.values())}
 
 
-def _shape_of(record: dict[str, Any]) -> _Shape:
-    names, types = tuple(record), tuple(map(type, record.values()))
-    return _shape(names, types) if len(names) <= SHAPE else _shape.__wrapped__(names, types)
-
-
-@lru_cache(maxsize=512)
-def _shape(names: tuple[str, ...], types: tuple[type, ...]) -> _Shape:
-    shape, kinds = _Shape([], [], [], [], [], [], []), _kinds()
-    of = {
-        ("date", str): shape.dates,
-        ("ip", str): shape.addresses,
-        ("long", int): shape.numbers,
-        ("keyword", list): shape.lists,
-        ("text", list): shape.lists,
-        ("flattened", dict): shape.objects,
-    }
-    for name, type_ in zip(names, types, strict=True):
-        kind = kinds.get(name, "")
-        if name in NOT_SEARCHED and type_ is not str:
-            shape.odd.append(name)
-        elif type_ is str and name not in NOT_SEARCHED:
-            shape.texts.append(name)
-        if type_ is not type(None) and (type_ is not str or kind not in ("keyword", "text")):
-            of.get((kind, type_), shape.odd).append(name)
-    return shape
+_TEXTUAL = ("keyword", "text", "date", "ip")
+_PLAINLY = (*_TEXTUAL, "long", "boolean", "flattened")
+_shape = lru_cache(maxsize=512)(_Shape)
 
 
 def _plain_texts(line: bytes, record: dict[str, Any]) -> list[str] | None:
     """Return every text of a record that is sent as it is, as nearly all are; None for one that has to be looked at value by value.
 
-    A short line in ASCII without such escapes as of a zero byte has no text that is too long or has to be levelled.
+    No text of a short line is too long for its field, or for a word.
     """
-    if len(line) > MAX_WORD or not line.isascii() or b"\\u" in line:
+    names = tuple(record)
+    if len(line) > MAX_WORD or (shape := _shape(names) if len(names) <= SHAPE else _Shape(names)).odd:
         return None
-    shape, get = _shape_of(record), record.__getitem__
-    items: list[Any] = []
-    for name in shape.lists:
-        items += record[name]
-    for name in shape.objects:
-        items += record[name].values()
-    if (
-        shape.odd
-        or not all(map(_PLAIN_DATE.fullmatch, map(get, shape.dates)))
-        or not _TEXT.issuperset(map(type, items))
-        or not all(_LOW <= number <= _HIGH for number in map(get, shape.numbers))
-        or not all("%" not in text and address(text) for text in map(get, shape.addresses))
-    ):
+    values, dates, addresses = [*shape.texts(record)], [*shape.dates(record)], [*shape.addresses(record)]
+    numbers, booleans = shape.numbers(record), shape.booleans(record)
+    try:
+        for name in shape.lists:
+            if type(record[name]) is not list:
+                return None
+            values += record[name]
+        for name in shape.many_dates:
+            dates += record[name]
+        for name in shape.many_addresses:
+            addresses += record[name]
+        keys = "".join(chain.from_iterable(record[name] for name in shape.objects))
+        for name in shape.objects:
+            values += record[name].values()
+        if (
+            not is_level("".join(values))
+            or type(record.get(ID, "")) is not str
+            or "\0" in keys
+            or not all(map(_PLAIN_DATE.fullmatch, dates))
+            or (addresses and not all("%" not in text and address(text) for text in addresses))
+            or not _INTEGER.issuperset(map(type, numbers))
+            or (numbers and not _LOW <= min(numbers) <= max(numbers) <= _HIGH)
+            or not _BOOLEAN.issuperset(map(type, booleans))
+        ):
+            return None
+    except (TypeError, AttributeError):  # a value that is not plainly of its field's type
         return None
-    return list(dict.fromkeys([*map(get, shape.texts), *items, *map(str, map(get, shape.numbers))]))
+    return list(dict.fromkeys([*values, *map(str, numbers), *("true" if value else "false" for value in booleans)]))
 
 
 @lru_cache(maxsize=8192)

@@ -25,7 +25,7 @@ DEPTH = 20
 """Levels of a `flattened` object: one that is deeper is refused by the server."""
 DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
 """What a date in a query may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
-ALL, VALUES, DIGEST, RAW = "escadre.all", "escadre.values", "escadre.digest", "escadre.raw"
+ID, ALL, VALUES, DIGEST, RAW = "escadre.id", "escadre.all", "escadre.values", "escadre.digest", "escadre.raw"
 HIDDEN = (ALL, VALUES, DIGEST)
 """Fields that the loader adds and that no person reads: Kibana is asked not to show them."""
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
-from collections.abc import Callable
 from functools import lru_cache
-from operator import add, itemgetter
+from operator import add
 from typing import Any
 
 import orjson
@@ -48,8 +46,8 @@ from eye.index.schema import (
     pieces_of,
     whole_number,
 )
-from eye.query.values import NS_MAX, NS_MIN, address, leaves, within_instant
-from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, cut_for_terms, fold, leaves_into, level
+from eye.query.values import NS_MAX, NS_MIN, address, getter, leaves, within_instant
+from eye.query.words import MAX_WORD, NOT_SEARCHED, clean, cut_for_terms, fold, is_level, leaves_into, level
 
 HEX = re.compile(r"[0-9a-fA-F]{32}")
 """The form of an `escadre.id` that has its columns."""
@@ -73,12 +71,12 @@ class _Shape:
         many = {name for name in names if name in known and known[name].many}
         self.usual = all(not name.startswith("_") and kind[name] for name in names if name != ID) and ID in names
         single = [n for n in names if kind[n] == "keyword" and n not in many and n != ID]
-        self.strings = self._getter([n for n in single if has_terms(n)])
-        self.rest = self._getter([n for n in single if not has_terms(n)])
+        self.strings = getter([n for n in single if has_terms(n)])
+        self.rest = getter([n for n in single if not has_terms(n)])
         self.lists = [(n, kind[n] == "keyword" and has_terms(n)) for n in names if n in many and kind[n] not in ("date", "ip")]
         self.addresses = [(n, f"{n}{US}") for n in names if kind[n] == "ip"]
         numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
-        self.numbers = self._getter(numbers)
+        self.numbers = getter(numbers)
         self.booleans = [n for n in names if kind[n] == "boolean" and n not in many]
         self.free = [n for n in names if kind[n] == "flattened"]
         self.texts = [(n, pieces_of(n)) for n in names if kind[n] == "text" and n not in NOT_SEARCHED]
@@ -87,10 +85,6 @@ class _Shape:
         self.timed = TIME in names
         self.names = names
         self.codes: dict[tuple[object, ...], tuple[str, str]] = {}
-
-    @staticmethod
-    def _getter(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-        return itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
 
 
 class Documents:
@@ -299,7 +293,7 @@ def read_line(line: bytes) -> dict[str, Any]:
 
 def plain(text: str) -> None:
     """Raise _UnlikeError for a text that must be levelled before the engine gets it (eye.query.words)."""
-    if not text.isascii() and ("\u0130" in text or not unicodedata.is_normalized("NFC", text)):
+    if not is_level(text):
         raise _UnlikeError
 
 

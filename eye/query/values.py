@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,6 +108,11 @@ def isotime(ns: int, digits: int = 9) -> str:
     moment = EPOCH + timedelta(seconds=seconds)
     head = moment.strftime("%Y-%m-%dT%H:%M:%S") if moment.year >= 1000 else moment.isoformat()[:19]
     return f"{head}.{rest:09d}"[: 20 + digits if digits else 19] + "Z"
+
+
+def getter(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Return what gets the values of these fields of a record, all of which it has."""
+    return itemgetter(*names) if len(names) > 1 else lambda record: tuple(record[name] for name in names)
 
 
 def address(text: object) -> bytes | None:

@@ -42,6 +42,11 @@ def level(text: str) -> str:
     return _LONG.sub(r"\g<0> ", text) if len(text) > MAX_WORD else text
 
 
+def is_level(text: str) -> bool:
+    """Return whether `level` changes nothing but long words of a text."""
+    return text.isascii() or ("\u0130" not in text and unicodedata.is_normalized("NFC", text))
+
+
 def clean(text: str) -> str:
     """Text without lone surrogates, which no encoding has."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
