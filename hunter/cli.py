@@ -163,13 +163,7 @@ def apply_command(
             report = checking.check(read, plan, host, known or ())
             checked.report(screen, report, plan, root, "Dry run")
             return DONE if report.ready else COULD_NOT
-        try:
-            outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read), learn * 60)
-        except KeyboardInterrupt:
-            screen.note(
-                f"Stopped half-way; the journal says what was done. hunter apply {plan} shows it, and how to complete it or take it back."
-            )
-            raise
+        outcome = applying.apply(read, plan, host, known or (), ran.ticker(screen, read), learn * 60)
         if isinstance(outcome, checking.Report):
             checked.report(screen, outcome, plan, root, "Checked" if outcome.ready else "Refused")
             return DONE if outcome.ready else COULD_NOT

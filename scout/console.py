@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
     import typer
@@ -75,7 +75,8 @@ def plural(n: int, one: str, many: str = "") -> str:
 class Screen:
     """Output of a tool: `say` to stdout, `note` to stderr, `emit` for `--json`. Nothing is interpreted as markup.
 
-    When the reader of stdout has ended (`| head`), `say` raises BrokenPipeError, which ends the tool; with `goes_on` the work continues.
+    Where stdout takes no more (`| head`, a lost terminal, a full disk), `say` raises OSError, which ends the tool. With `goes_on` the work
+    continues without that output.
     """
 
     def __init__(self, *, json_lines: bool = False, quiet: bool = False, goes_on: bool = False) -> None:
@@ -102,10 +103,14 @@ class Screen:
         if self.json_lines:
             return
         try:
-            self.out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
-        except BrokenPipeError:
+            self._print(text, style)
+        except OSError:
             if not self._goes_on:
                 raise
+            _discard_output()
+
+    def _print(self, text: str, style: str) -> None:
+        self.out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
     def row(self, beginning: str, text: str) -> None:
         """Print `text` behind `beginning`. A terminal gets it wrapped between words, below its first column. Escape evidence first."""
@@ -190,14 +195,18 @@ def ignore_lost_terminal() -> Iterator[None]:
     except OSError as e:
         if e.errno != errno.EIO:
             raise
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _discard_output(sys.stdout, sys.stderr)
 
 
 def complain(tool: str, what: str, do: str = "") -> None:
-    """`tool: what. do` on stderr, in one or two lines, escaped."""
+    """`tool: what. do` on stderr, in one or two lines, escaped. After a hang-up nobody reads it, and the exit code says the rest."""
     lines = [f"{tool}: {escape(what)}"] + ([escape(do)] if do else [])
-    sys.stderr.write("\n".join(lines) + "\n")
+    try:
+        sys.stderr.write("\n".join(lines) + "\n")
+    except OSError as e:
+        if e.errno != errno.EIO:
+            raise
+        _discard_output(sys.stdout, sys.stderr)
 
 
 @lru_cache(maxsize=8)
@@ -287,9 +296,10 @@ def _defect(tool: str, error: Exception) -> int:
     return COULD_NOT
 
 
-def _discard_output() -> None:
-    """Send further output to /dev/null, including what Python writes when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _discard_output(*streams: TextIO) -> None:
+    """Send further output to /dev/null (without `streams`: stdout), including what Python writes when it ends."""
+    for stream in streams or (sys.stdout,):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def use_unicode() -> None:

@@ -19,7 +19,7 @@ from commodore.persistence.judge import GONE, JudgedEntry, PersistenceJudge
 from commodore.persistence.judges import service_part
 from commodore.persistence.logged import READ, LoggedObject, codes, logged, place, recovered, same
 from commodore.persistence.members import Members, path_key
-from commodore.persistence.overridden import overridden
+from commodore.persistence.overridden import overridden, without_commands
 from commodore.persistence.sshd_order import SshdOrder, order_of
 from commodore.persistence.started import DATASETS as FILE_DATASETS
 from commodore.persistence.started import StartedFile, StartedFiles
@@ -102,7 +102,7 @@ def derive(view: CaseView, host: Host) -> Iterator[Record | Problem]:
         guilty_services=frozenset(key for record in services for key in service_part.of_record(record)),
     )
     logs = _Logs(view, host)
-    instead = overridden(view.members()) if host.os == "linux" else {}
+    instead = without_commands(view.records("systemd_units")) | overridden(view.members()) if host.os == "linux" else {}
     taken_in = frozenset(str(line.get("path")) for line in view.members() if READER in (line.get("included_by") or ()))
     order = order_of(_of_language(view, "sshd"), _paths(view), taken_in) if host.os == "linux" else SshdOrder()
     for path in order.unread:

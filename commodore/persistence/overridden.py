@@ -1,6 +1,7 @@
 """Files in whose place a program reads another one of the same name, as `overridden.yaml` lists the folders.
 
 found = overridden(lines)      path → "systemd reads /etc/systemd/system/x.service in its place", or what masks it
+found = without_commands(units)      path → "drop-in override.conf takes its commands away"
 """
 
 from __future__ import annotations
@@ -44,6 +45,33 @@ def overridden(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
             if rank > first:
                 found[path_key(other)] = f"{path} ({mask}) masks it" if mask else f"{reader} reads {path} in its place"
     return found
+
+
+def without_commands(units: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return `path_key` of a unit whose every command a drop-in takes away → clause. `units`: records of systemd_units of one host.
+
+    systemd.service(5), ExecStart=: the empty string resets the list, and prior assignments have no effect.
+    """
+    main: dict[tuple[str, str], list[tuple[str, frozenset[str]]]] = {}
+    taken: dict[tuple[str, str], tuple[str, set[str]]] = {}
+    for unit in units:
+        name, path = (str(unit.get("service.name")), str(unit.get("escadre.scope"))), str(unit.get("file.path"))
+        if drop_in := unit.get("escadre.systemd.drop_in"):
+            cleared = {
+                line[len("Service.") : -1]
+                for line in unit.get("escadre.settings") or ()
+                if line.startswith("Service.Exec") and line[-1] == "="
+            }
+            if cleared:
+                taken.setdefault(name, (str(drop_in), set()))[1].update(cleared)
+        elif commands := frozenset(line.partition("=")[0] for line in unit.get("escadre.systemd.exec") or ()):
+            main.setdefault(name, []).append((path, commands))
+    return {
+        path_key(path): f"drop-in {drop_in} takes its commands away"
+        for name, (drop_in, cleared) in taken.items()
+        for path, commands in main.get(name, ())
+        if commands <= cleared
+    }
 
 
 def _place(path: str) -> tuple[tuple[int, int, str], str] | None:

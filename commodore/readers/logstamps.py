@@ -29,12 +29,12 @@ _DATE = (
 )
 TRADITIONAL = re.compile(_DATE + r"([.,]\d+)?(?:: ?|[ \t]+)", re.ASCII)
 ISO = re.compile(
-    r"(?:<\d{1,3}>)?(?P<day>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?"
-    r"(Z|[+-]\d\d:?\d\d|(?(day) (?:UTC|GMT|[A-Z]{2,5}|[+-]\d\d)))? ",
+    r"(?:<\d{1,3}>)?\[?(?P<day>(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d+))?"
+    r"(Z| ?[+-]\d\d:?\d\d|(?(day) (?:UTC|GMT|[A-Z]{2,5}|[+-]\d\d)))?\]?:? ",
     re.ASCII,
 )
 """with the name of the day and of the zone: journalctl(1), short-full"""
-UNIX = re.compile(r"(\d{9,10}\.\d{6}) ", re.ASCII)
+UNIX = re.compile(r"\[?(\d{9,10}(?:\.\d{1,9})?)\]? ", re.ASCII)
 """seconds since 1970: journalctl(1), short-unix"""
 _FULL = re.compile(rb"(?:<\d{1,3}>)?(?:1 )?((?:19|20)\d\d)-(0[1-9]|1[0-2])-(\d\d)[T ]")
 _DAY = re.compile(rb"\0*" + _DATE.encode())
@@ -114,8 +114,8 @@ class LogStamps:
     @staticmethod
     def unix(found: re.Match[str]) -> tuple[str, list[str]]:
         """Return (RFC 3339 UTC, what was inferred) of a time in seconds since 1970."""
-        seconds, _, fraction = found[1].partition(".")
-        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%S}.{fraction}Z", []
+        seconds, point, fraction = found[1].partition(".")
+        return f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%dT%H:%M:%S}{point}{fraction}Z", []
 
     def iso(self, found: re.Match[str]) -> tuple[str | None, list[str]]:
         """Return (RFC 3339 UTC or None, what was inferred) of a full time."""

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         complain("hunter", c.what, c.do.replace("hunter ", f"{_name()} "))
         sys.exit(c.code)
     except KeyboardInterrupt:
-        complain("hunter", "stopped", "The journal says what was done: the same command goes on, undo takes it back.")
+        complain("hunter", "stopped")
         sys.exit(STOPPED)
     except Exception as e:
         if os.environ.get("ESCADRE_DEBUG"):
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(given: argparse.Namespace) -> int:
-    screen = BundleScreen(json_lines=given.json)
+    screen = BundleScreen(json_lines=given.json, goes_on=given.command == "undo" or getattr(given, "yes", False))
     bundle = opened(Path(given.dir) if given.dir else default_folder(), acts=given.command in ("check", "apply"))
     if given.file and not Path(given.file).resolve().name.startswith(bundle.path.name):
         raise Complaint(f"{escape(given.file)} is not the plan of this bundle.", "Leave it out: a bundle has one plan.", WRONG_USE)
@@ -151,7 +151,7 @@ def _apply(bundle: OpenedBundle, host: RemovalHost, given: argparse.Namespace, s
         checked.report(screen, outcome, bundle.path, root, "Checked" if outcome.ready else "Refused")
         return DONE if outcome.ready and not outcome.count("ready") else COULD_NOT
     ran.applied(screen, outcome)
-    return PARTIAL if outcome.unexplained or outcome.left_out else DONE
+    return PARTIAL if outcome.unexplained or outcome.left_out or outcome.returned else DONE
 
 
 def _verify(bundle: OpenedBundle, host: RemovalHost, given: argparse.Namespace, screen: BundleScreen) -> int:

@@ -177,6 +177,7 @@ def _netsh(*arguments: str) -> None:
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS,
             check=False,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Ctrl-C is for HUNTER alone
         )
     except (OSError, subprocess.TimeoutExpired) as e:
         raise UnsafeError(f"netsh {arguments[0]} cannot be run: {e}") from e

@@ -32,7 +32,14 @@ def call(name: str, *arguments: str, given: str = "", seconds: int = 120) -> str
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
     try:
         done = subprocess.run(
-            [str(program), *arguments], capture_output=True, text=True, timeout=seconds, env=environment, input=given, check=False
+            [str(program), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=environment,
+            input=given,
+            check=False,
+            start_new_session=True,  # Ctrl-C at the terminal is for HUNTER alone, which lets this step end
         )
     except subprocess.TimeoutExpired as e:
         raise UnsafeError(f"{name} {arguments[0]} did not end within {seconds} s") from e

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hunter.host.view import HostView
 from hunter.mechanisms import Edit, Inspection
 from hunter.mechanisms._parts import Surgery
-from hunter.objects import _shell
+from hunter.objects import _pam, _shell
 from hunter.objects._text import continued, find_line
 from hunter.plan.model import RemovalTarget
 
@@ -22,16 +22,20 @@ _CONTINUES = re.compile(
 )
 """formats in which a backslash at the end of a line joins the next one: udev(7), modprobe.d(5), interfaces(5), httpd, git-config(1)"""
 
+_PAM = re.compile(r"/etc/(?:pam\.d/[^/]+|pam\.conf)")
+
 
 class _TextLine(Surgery):
     def inspect(self, view: HostView, target: RemovalTarget) -> Inspection:
-        """Where lines hang on each other (scripts of a shell, rules of udev), what is left means the same."""
+        """Where lines hang on each other (scripts of a shell, rules of udev and of PAM), what is left means the same."""
         found = super().inspect(view, target)
         if len(found.cuts) != 1:
             return found
         data = view.files.read(target.ref.name)
         if _CONTINUES.fullmatch(target.ref.name):
             found.edits = {target.ref: continued(data, found.cuts[0])}
+        elif _PAM.fullmatch(target.ref.name):
+            found.edits = {target.ref: _pam.shortened(data, found.cuts[0])}
         elif _shell.is_shell(target.ref.name, data):
             try:
                 found.edits = {target.ref: _shell.removed(data, found.cuts[0])}

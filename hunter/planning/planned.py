@@ -64,6 +64,7 @@ def planned(screen: Screen, proposals: Sequence[Proposal], written: Sequence[tup
     if unknown:
         screen.say(f"The case does not say all that is expected of {plural(unknown, 'action')} (plain files tell no inodes or attributes):")
         screen.say("look at the host and seal what is there.")
+    screen.say("The next command is for the host itself; for its mounted disk, add --root DIR.")
     for n, (proposal, path) in enumerate(written):
         incomplete = any(a.missing for a in proposal.plan.actions)
         screen.say(f"{'      ' if n else 'Next: '}{command('check', path, '--seal') if incomplete else command('apply', path)}")

@@ -24,9 +24,10 @@ from hunter.run.check import READY, Checked, Report, check
 from hunter.run.memory import keep_memory
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun, surprise
+from hunter.run.stopping import in_whole_steps
 from hunter.unsafe import UnsafeError
 from scout import __version__
-from scout.console import WRONG_USE, Complaint, escape, megabytes
+from scout.console import WRONG_USE, Complaint, escape
 from scout.keys import load_identities, load_recipients
 
 _LOOK_AGAIN = 5.0
@@ -44,7 +45,7 @@ def apply(
     """
     with host.files.lock():
         run = open_run(path)
-        try:
+        with in_whole_steps(run):
             if run.began and not (run.finished and not run.applied):
                 host.files.accept(run.mounts)
                 return _complete(plan, run, host, on_done)
@@ -53,8 +54,6 @@ def apply(
                 return report
             _open(plan, run, host, report, learn)
             return _forward(plan, run, host, on_done)
-        finally:
-            run.journal.close()
 
 
 def standing(plan: RemovalPlan, path: Path, host: RemovalHost) -> RunOutcome | None:
@@ -106,11 +105,6 @@ def _complete(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, on_done: On
 
 def _open(plan: RemovalPlan, run: RemovalRun, host: RemovalHost, report: Report, learn: float) -> None:
     """Write everything that comes before the first change: run key, the journal's first lines, backups, which are read back."""
-    if report.needed > report.free:
-        raise Complaint(
-            f"Backups need {megabytes(report.needed)}, and {megabytes(report.free)} are free beside the plan.",
-            "Make room. Nothing was changed.",
-        )
     ready = [c for c in report.actions if c.status == READY]
     try:
         public = run.vault.prepare()
@@ -153,6 +147,7 @@ def _back_up(run: RemovalRun, host: RemovalHost, actions: Sequence[Checked], rec
         for ref, state in c.found.states.items():
             if ref in run.kept or ref not in run.objects or state is None or not state.get("sha256"):
                 continue
+            run.heed(back=False)
             try:
                 with of(ref).content(host, ref) as source:
                     kept = run.vault.keep(source, state, f"{run.number:03d}-{len(run.kept) + 1:05d}.age", for_whom)
@@ -172,6 +167,7 @@ def _churn(run: RemovalRun, host: RemovalHost, seconds: float) -> list[str]:
     found: dict[str, None] = {}
     end = monotonic() + seconds
     while True:
+        run.heed(back=False)
         found |= dict.fromkeys(changed(run.opened["areas"], host, run.objects)[0])
         left = end - monotonic()
         if left <= 0:

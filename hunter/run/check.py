@@ -22,7 +22,7 @@ from hunter.private import current_uid
 from hunter.ref import Ref
 from hunter.run.vault import OVERHEAD
 from hunter.unsafe import UnsafeError
-from scout.console import Complaint, escape
+from scout.console import Complaint, escape, megabytes
 
 READY, DRIFTED, GONE, BLOCKED, ASK, LATER = "ready", "drifted", "gone", "blocked", "ask", "later"
 _QUESTION = "is it the site's own? Nothing is done until you write its verb into the plan (its comment says which)"
@@ -106,7 +106,13 @@ def check(plan: RemovalPlan, path: Path, host: RemovalHost, known: Sequence[str]
     sizes = {ref: int(state["size"]) for c in checked for ref, state in c.found.states.items() if state and state.get("sha256")}
     every = [*sizes.values(), *(c.found.memory for c in checked if c.found.memory)]
     needed = sum(size + size // 4096 + OVERHEAD for size in every) + 4096 * (len(checked) + 2)
-    return Report(plan, copy, checked, needed, _free(path.parent))
+    free = _free(path.parent)
+    if needed > free:
+        for c in checked:
+            if c.status == READY:
+                c.status = BLOCKED
+                c.reasons = [f"the backups of the plan need {megabytes(needed)}, and {megabytes(free)} are free beside it: make room there"]
+    return Report(plan, copy, checked, needed, free)
 
 
 def _not_restorable(found: Inspection) -> list[str]:

@@ -25,6 +25,7 @@ def keep_memory(run: RemovalRun, host: RemovalHost) -> None:
             who = {"pid": process.pid, "ticks": process.ticks, "boot": process.boot}
             if any(who.items() <= line.items() for line in run.memory):
                 continue
+            run.heed(back=False)
             try:
                 with processes.memory(process) as stream:
                     if stream is None:

@@ -22,9 +22,10 @@ from hunter.objects import Change, Content, Described, of, told
 from hunter.objects._text import without
 from hunter.ref import Ref
 from hunter.run.journal import RunJournal
-from hunter.run.run_object import RunObject, steps
+from hunter.run.run_object import RunObject, progress, steps
 from hunter.run.vault import Vault
 from hunter.unsafe import SurpriseError, UnsafeError
+from scout.collecting.signals import CaughtSignal
 from scout.console import WRONG_USE, Complaint, escape
 
 
@@ -33,6 +34,7 @@ class RemovalRun:
 
     def __init__(self, journal: RunJournal, vault: Vault) -> None:
         self.journal, self.vault = journal, vault
+        self.signals = CaughtSignal()
         self.opened: dict[str, Any] | None = None
         self.kept: dict[Ref, dict[str, Any]] = {}
         self.objects: dict[Ref, RunObject] = {}
@@ -205,31 +207,33 @@ class RemovalRun:
 
     def progress(self, *, back: bool) -> str:
         """Return one sentence that lists the actions by progress."""
-        edits: dict[str, list[bool]] = {a: [] for a in self.actions}
-        for item in self.objects.values():
-            for action in item.edits:
-                edits[action].append(action in item.applied)
-        whole, none = [a for a, e in edits.items() if all(e)], [a for a, e in edits.items() if not any(e)]
-        some = [a for a in edits if a not in whole and a not in none]
-        words = (
-            (("taken back", none), ("in part", some), ("still removed", whole))
-            if back
-            else (("done", whole), ("in part", some), ("not begun", none))
-        )
-        said = [f"{word}: {', '.join(ids[:20])}{' …' if len(ids) > 20 else ''}" for word, ids in words if ids]
-        said[:0] = [] if words[0][1] else [f"{words[0][0]}: none"]
-        return f"So far {'; '.join(said)}."
+        return progress(self.actions, self.objects.values(), back=back)
 
     def next_step(self, host: RemovalHost, *, back: bool, taken: Collection[str] = ()) -> str:
         """Return what to do after a surprise. `taken`: the actions that an undo was to take back."""
         if not back:
-            plan = str(self.journal.path).removesuffix(".journal.jsonl")
-            command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
-            return f"Look at it. When it is as expected again, {command} goes on. What was done is taken back with {self.undo}"
+            return f"Look at it. When it is as expected again: {self.way_on(back=False)}"
         bad = {a for ref in self.drifted(host, self.objects) for a in self.objects[ref].applied}
         others = [word for a in self.actions if a in (self.applied & set(taken)) - bad for word in ("--action", a)]
         rest = f" Or take back only what is as HUNTER left it: {self.undo} {shlex.join(others)}" if others else ""
         return f"Look at it. When it is as HUNTER left it, the same command goes on.{rest}"
+
+    def way_on(self, *, back: bool) -> str:
+        """Return the command that goes on with this run, and the one that takes it back."""
+        if back:
+            return f"The same command goes on: {self.undo}"
+        plan = str(self.journal.path).removesuffix(".journal.jsonl")
+        command = shlex.join(["hunter", "apply", plan, *self._elsewhere, "--yes"])
+        return f"{command} goes on. What was done is taken back with {self.undo}"
+
+    def heed(self, *, back: bool) -> None:
+        """Complaint, with the exit code of the signal, where Ctrl-C, SIGTERM or a hang-up asked this run to stop."""
+        if not self.signals.number:
+            return
+        stopped, code = f"S{self.signals.reason[1:]}", 128 + self.signals.number
+        if not self.began:
+            raise Complaint(f"{stopped}. Nothing on the host was changed.", "The same command begins anew.", code)
+        raise Complaint(f"{stopped} between two steps. {self.progress(back=back)}", self.way_on(back=back), code)
 
     def settle(
         self,
@@ -255,13 +259,15 @@ class RemovalRun:
         before_barrier = freezing = not back
         for bundle in self._bundles(host, [self.opened["edits"][i] for i in order], wanted):
             due = [edit for edit in bundle if edit["action"] not in self.left_out]
+            changes = self._due(due, wanted)
+            if changes:
+                self.heed(back=back)
             if freezing and any(edit["stage"] != STAGES[0] for edit in due):
                 freezing = False
                 frozen()
             if before_barrier and any(edit["stage"] == BARRIER for edit in due):
                 before_barrier = False
                 barrier()
-            changes = self._due(due, wanted)
             try:
                 if changes:
                     self._change(host, changes, identities)

@@ -14,6 +14,7 @@ from hunter.run.beside import changed, parted, restore
 from hunter.run.partial import refuse_wrong
 from hunter.run.session import OnActionDone, RunOutcome, backup_keys, check_written, open_run, same_root
 from hunter.run.settle import RemovalRun
+from hunter.run.stopping import in_whole_steps
 from scout.console import WRONG_USE, Complaint
 
 _SUFFIX = ".journal.jsonl"
@@ -35,15 +36,13 @@ def undo(
     """Take the run back, or `only` some actions of it. Complaint where the present state is not what the journal left."""
     with host.files.lock():
         run = read_run(journal, verify_head=key is None)
-        try:
+        with in_whole_steps(run):
             if unknown := set(only) - set(run.actions):
                 has = f"It has: {', '.join(run.actions[:20])}"
                 raise Complaint(f"The journal has no action {', '.join(sorted(unknown))}.", has, WRONG_USE)
             same_root(run, host)
             host.files.accept(run.mounts)
             return _backward(run, host, set(only) or set(run.actions), key, on_done)
-        finally:
-            run.journal.close()
 
 
 def _backward(run: RemovalRun, host: RemovalHost, taken: set[str], key: Path | None, on_done: OnActionDone) -> RunOutcome:

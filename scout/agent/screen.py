@@ -10,11 +10,9 @@ from scout.console import NoProgress, Screen
 class PlainScreen(Screen):
     """Writes lines as they are."""
 
-    def say(self, text: str = "", style: str = "") -> None:  # noqa: ARG002  (the protocol's)
-        """Print one line of the result; silent under `--json`."""
-        if not self.json_lines:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+    def _print(self, text: str, style: str) -> None:  # noqa: ARG002  (the protocol's)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
     def row(self, beginning: str, text: str) -> None:
         """Print `text` behind `beginning`."""

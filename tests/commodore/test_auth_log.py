@@ -78,14 +78,34 @@ def test_a_day_in_another_spelling_begins_a_record_of_its_own(spelling):
     assert problems == []
 
 
-def test_a_time_in_a_spelling_that_is_not_known_is_lost_out_loud_and_never_glued_to_the_line_before():
-    unknown = ["Feb-06 15:16:30 web sshd[2]: Accepted password for root from 192.0.2.1 port 1 ssh2\n", "1770390990.123 web sshd[2]: x\n"]
-    for line in unknown:
-        data = (LINE.format("Feb  6 15:16:29", 1) + line).encode()
+def test_a_time_in_a_spelling_that_is_not_known_gives_a_record_without_a_time_and_never_one_glued_to_the_line_before():
+    login = "sshd[2]: Accepted password for root from 192.0.2.1 port 1 ssh2"
+    for time in ("Feb-06 15:16:30 web", "2026 Feb  6 15:16:30 web", "06/02/2026 15:16:30 web", "eb  6 15:16:30 web", "[  12.345678] web"):
+        data = (LINE.format("Feb  6 15:16:29", 1) + f"{time} {login}\n").encode()
         records, problems = parse(data, mtime="2026-02-07T00:00:00Z")
-        assert [r.fields["event.original"].count("\n") for r in records] == [0]
-        assert [p.lost for p in problems] == [1]
+        assert [r.fields["event.original"].count("\n") for r in records] == [0, 0]
+        assert "@timestamp" not in records[1].fields
+        assert [records[1].fields[name] for name in ("escadre.log.time", "user.name", "source.ip")] == [time, "root", "192.0.2.1"]
+        assert [(p.locator, "no time" in p.reason) for p in problems] == [("line 2", True)]
         assert auth_log.expected(Evidence("/var/log/auth.log", data)) == 2
+
+
+@pytest.mark.parametrize(
+    ("spelling", "right"),
+    [
+        ("1770390990.123", "2026-02-06T15:16:30.123Z"),
+        ("[1770390990]", "2026-02-06T15:16:30Z"),
+        ("[2026-02-06 15:16:30]", "2026-02-06T15:16:30Z"),
+        ("2026/02/06 15:16:30", "2026-02-06T15:16:30Z"),
+        ("2026-02-06 15:16:30,250 +0100", "2026-02-06T14:16:30.250Z"),
+    ],
+)
+def test_times_of_other_loggers(spelling, right):
+    data = f"{spelling} web sshd[2]: Accepted password for root from 192.0.2.1 port 1 ssh2\n".encode()
+    (record,), problems = parse(data, mtime="2026-02-07T00:00:00Z", zone="UTC")
+    assert (record.fields["@timestamp"], record.fields["user.name"]) == (right, "root")
+    assert problems == []
+    assert auth_log.expected(Evidence("/var/log/auth.log", data)) == 1
 
 
 def dated(*days: str, mtime: str) -> list[tuple[str, list[str]]]:
@@ -329,8 +349,8 @@ def test_a_line_without_time_goes_on_the_record_before_it():
 
 def test_digits_of_other_scripts_make_no_time():
     records, problems = parse("Oct 31 10:00:00 web sshd[1]: x\nOct 31 10:00:٠١ web sshd[1]: y\n".encode())
-    assert [r.fields["@timestamp"] for r in records] == ["2026-10-31T10:00:00Z"]
-    assert [(p.locator, p.lost) for p in problems] == [("line 2", 1)], "it begins an entry, so it is never added to the one before"
+    assert [r.fields.get("@timestamp") for r in records] == ["2026-10-31T10:00:00Z", None]
+    assert [p.locator for p in problems] == ["line 2"], "it begins an entry, so it is never added to the one before"
 
 
 class Endless(io.RawIOBase):

@@ -5,14 +5,18 @@ What a program on the host makes of each form is in `test_line_ends.py`, format 
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from commodore.artefact import Record
 from commodore.artefacts.linux.files import authorized_keys, cron, ld_so_preload, startup_files, systemd_units
 from commodore.artefacts.linux.logs import auth_log
 from commodore.artefacts.windows.files import scheduled_tasks, startup_folder
+from commodore.catalogue import artefacts
 from commodore.evidence import Evidence
 from commodore.host import Host
+from tests.commodore.damage import inputs, items
 
 PLANT = "/dev/shm/plant"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
@@ -92,3 +96,43 @@ def test_no_form_of_a_file_hides_a_line_in_silence(name: str, form: str) -> None
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_forms_that_editors_and_copies_make_keep_the_line(name: str, form: str) -> None:
     assert held(name, form)[0]
+
+
+def plain(value: object) -> object:
+    """A value without carriage returns at its end, which some programs take as part of it."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    return value.rstrip("\r") if isinstance(value, str) else value
+
+
+def read(known, source: str, data: bytes) -> tuple[list[dict], list[str]]:
+    evidence = Evidence(source, data, facts={"mtime": "2026-10-31T20:00:00Z"})
+    found = list(items(SimpleNamespace(ARTEFACT=known.artefact, parse=known.parse), evidence))
+    records = [{k: plain(v) for k, v in one.fields.items()} for one in found if isinstance(one, Record)]
+    return records, [one.reason for one in found if not isinstance(one, Record)]
+
+
+WHOLE_FILE = {"documents", "scripts", "startup_folder"}
+"""One record for each file, which says its size and its digest"""
+
+
+@pytest.mark.parametrize("name", sorted(set(artefacts()) - WHOLE_FILE))
+def test_no_form_of_a_golden_input_loses_a_record_in_silence(name: str) -> None:
+    """Texts that artefacts have as examples, those of new artefacts too."""
+    for source, data in inputs(name):
+        if b"\0" in data or b"\n" not in data or not utf8(data):
+            continue
+        before, said = read(artefacts()[name], source, data)
+        for form, made in FORMS.items():
+            after, problems = read(artefacts()[name], source, made(data.decode()))
+            assert len(after) >= len(before) or set(problems) - set(said), f"{source} as {form}"
+            if form == "no last end":
+                gone = [one for one in before if one not in after]
+                assert not gone or set(problems) - set(said), f"{source} as {form}"
+
+
+def utf8(data: bytes) -> bool:
+    try:
+        return bool(data.decode())
+    except UnicodeDecodeError:
+        return False

@@ -16,7 +16,7 @@ from commodore.engine.plain import PlainFile, rights_kept
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.persistence.judge import PersistenceJudge
-from commodore.persistence.overridden import overridden
+from commodore.persistence.overridden import overridden, without_commands
 from commodore.readers.unread_files import why_unread
 from scout.formats.linux_paths import one_path
 from tests.conftest import need
@@ -270,3 +270,18 @@ def test_names_that_stand_before_others() -> None:
         one_path("/usr/lib/systemd/system/d.service.d/x.conf"): "systemd reads /etc/systemd/system/d.service.d/x.conf in its place",
         one_path("/usr/lib/udev/rules.d/50-x.rules"): "udev reads /etc/udev/rules.d/50-x.rules in its place",
     }
+
+
+def test_a_drop_in_that_takes_every_command_of_a_unit_away():
+    """systemd.service(5), ExecStart=: if the empty string is assigned, prior assignments have no effect."""
+    unit = {"service.name": "x.service", "escadre.scope": "system"}
+    start = unit | {"file.path": "/usr/lib/systemd/system/x.service", "escadre.systemd.exec": ["ExecStart=/opt/x"]}
+    both = start | {"escadre.systemd.exec": ["ExecStart=/opt/x", "ExecStartPre=/opt/y"]}
+    reset = unit | {"file.path": "/etc/systemd/system/x.service.d/o.conf", "escadre.systemd.drop_in": "o.conf"}
+    reset |= {"escadre.settings": ["Service.ExecStart=", "Service.ExecStart=/opt/z"]}
+    clause = {"/usr/lib/systemd/system/x.service": "drop-in o.conf takes its commands away"}
+    assert without_commands([reset, start]) == without_commands([start, reset]) == clause
+    assert without_commands([both, reset]) == {}, "the other command still runs"
+    assert without_commands([start | {"service.name": "y.service"}, reset]) == {}
+    assert without_commands([start | {"escadre.scope": "user"}, reset]) == {}
+    assert without_commands([start, reset | {"escadre.settings": ["Service.ExecStart=/opt/z"]}]) == {}

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +53,45 @@ def killed_at(n: int, *arguments: object, lose: tuple[Path, ...] = ()) -> bool:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def asked_to_stop(n: int, number: int, *arguments: object) -> tuple[int, str]:
+    """Fork, run hunter, and send it a signal right before its n-th changing call or sync. Returns (exit code, stderr)."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            _count(n, _Unsynced(()), lambda: os.kill(os.getpid(), number))
+            code, _, err = hunt(*arguments)
+            os.write(writing, err.encode())
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        told = stream.read().decode()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), told
+
+
+def hung_up(n: int, *arguments: object) -> int:
+    """Run hunter on a terminal, which is gone right before its n-th changing call or sync. Returns its exit code."""
+    import pty  # Windows, where this module runs too, has none
+
+    ours, its = socket.socketpair()
+    child, terminal = pty.fork()
+    if child == 0:
+        code = 99
+        try:
+            ours.close()
+            _count(n, _Unsynced(()), lambda: (its.send(b"here"), its.recv(1)))
+            code = run("hunter", build_app, [str(a) for a in arguments])
+        finally:
+            os._exit(code)
+    its.close()
+    ours.recv(4)
+    os.close(terminal)
+    ours.close()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def steps_of(*arguments: object) -> int:
@@ -101,7 +141,7 @@ class _Unsynced:
                 os.truncate(path, safe)
 
 
-def _count(n: int, unsynced: _Unsynced) -> list[int]:
+def _count(n: int, unsynced: _Unsynced, at_last: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGKILL)) -> list[int]:
     left = [n]
 
     def step() -> None:
@@ -109,7 +149,7 @@ def _count(n: int, unsynced: _Unsynced) -> list[int]:
         if left[0] == 0:
             left[0] = -1
             unsynced.lose()
-            os.kill(os.getpid(), signal.SIGKILL)
+            at_last()
 
     def wrapped(call: Callable) -> Callable:
         def counted(*args: object, **kwargs: object) -> object:

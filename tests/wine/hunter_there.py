@@ -69,7 +69,7 @@ def _wmi(*change: Any) -> Any:
 
 
 def _killed(n: int, *arguments: str) -> bool:
-    done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, __file__, "--killed", str(n), *arguments], capture_output=True, timeout=1800, check=False)
     return done.returncode == _EXIT
 
 

@@ -13,7 +13,7 @@ from commodore.fence import fenced
 from commodore.host import Host
 from commodore.persistence.places import ROWS_FIELD, file_patterns, rows_of_file
 from commodore.readers import startup
-from commodore.readers.lines import Line, fields
+from commodore.readers.lines import BOM, Line, fields
 from commodore.readers.sshd_keywords import REPEATED
 from commodore.readers.unread_files import why_unread
 from scout.formats.startup import StartupEntry, languages
@@ -75,12 +75,16 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         base["escadre.startup.passed_over"] = reason
     windows = evidence.source[1:3] == ":\\"
     below = evidence.source[3:].replace("\\", "/") if windows else evidence.source.lstrip("/")
+    start = _start(evidence)
+    if not windows and start.startswith((BOM, b"\0")):
+        mark = "NUL bytes" if start[:1] == b"\0" else "a byte order mark"
+        yield Problem(f"{mark} at the beginning: a program that does not skip this takes it as part of the first line", "line 1")
     for name, rows in _rows(below, "windows" if windows else "linux", evidence.facts.get("included_by") or {}).items():
         given = base | {"escadre.format": name, ROWS_FIELD: list(rows)}
         if name in SCRIPTS and evidence.length:
             yield from fenced(("script",), str, partial(_script, given))
-        if name == "image" or (name in SCRIPTS and _is_program(evidence)):
-            continue
+        if name == "image" or (name in SCRIPTS and (start == b"\x7fELF" or start[:2] == b"MZ")):
+            continue  # a compiled program, of EFI where it is a PE
         entries = startup.entries(languages()[name], evidence)
         entries = _FOLLOWED[name](entries) if name in _FOLLOWED else entries
         yield from fenced(entries, partial(_locator, name), partial(_entry, name, given))
@@ -160,11 +164,9 @@ def _value(values: Mapping[str, str], variable: re.Match[str]) -> str:
     return values.get(variable[1] or variable[2], variable[0])
 
 
-def _is_program(evidence: Evidence) -> bool:
-    """Return whether the file is a compiled program (ELF, or PE of EFI). Zero bytes alone hide no lines: a shell runs such a file."""
+def _start(evidence: Evidence) -> bytes:
     with evidence.open() as stream:
-        start = stream.read(4)
-        return start == b"\x7fELF" or start[:2] == b"MZ"
+        return stream.read(4)
 
 
 def owner(path: str, host: Host) -> str:

@@ -68,7 +68,7 @@ ARTEFACT = Artefact(
     "[{?escadre.systemd.empty} is empty, which masks the unit| runs `{process.command_line}`[ as {user.name!q}]|"
     " starts {escadre.systemd.activates!q} on {escadre.trigger}| has {escadre.trigger}|"
     " sets {process.env_vars!q}| runs no command of its own][, but systemd refuses the file: {event.reason}].",
-    version=2,
+    version=3,
     sources=(
         "systemd.syntax(7): sections, continuation lines, comments, quoting; systemd, conf-parser.c and fileio.c (what ends a line)",
         "systemd.unit(5): paths, drop-ins of a unit, of a template, of all units with a beginning and of a type, empty assignment resets a "
@@ -100,6 +100,7 @@ _SINGLE = {
 
 def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     settings: Settings = {}
+    cleared: set[str] = set()  # settings of the unit that a drop-in takes away
     passed_over: list[str] = []
     refused = ""
     empty = True
@@ -116,10 +117,12 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
         if ignored(key, kind) or (refused and drop_in and key):
             passed_over.append(f"{key}={value}")
         else:
+            if drop_in and key and not value:
+                cleared.add(key)
             assign(settings, key, value)
     if refused:
         yield Problem(f"systemd {'reads no further than that' if drop_in else 'refuses the file'}: {refused}", "unit")
-    yield _record(evidence, host, settings, empty, passed_over, refused)
+    yield _record(evidence, host, settings, cleared, empty, passed_over, refused)
 
 
 def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one object)
@@ -127,14 +130,16 @@ def expected(evidence: Evidence) -> int:  # noqa: ARG001  (one file is one objec
     return 1
 
 
-def _record(evidence: Evidence, host: Host, settings: Settings, empty: bool, passed_over: list[str], refused: str) -> Record:
+def _record(
+    evidence: Evidence, host: Host, settings: Settings, cleared: set[str], empty: bool, passed_over: list[str], refused: str
+) -> Record:
     name, kind, drop_in, scope = place(evidence.source)
     out: dict[str, Any] = {"file.path": evidence.source, "service.name": name, "service.type": [kind], "escadre.scope": scope}
     if drop_in:
         out["escadre.systemd.drop_in"] = drop_in
     if empty:
         out["escadre.systemd.empty"] = True
-    elif kept := [f"{key}={value}" for key, values in settings.items() for value in values]:
+    elif kept := [f"{key}={value}" for key, values in settings.items() for value in ([""] if key in cleared else []) + values]:
         out["escadre.settings"] = kept
     if passed_over:
         out["escadre.systemd.passed_over"] = passed_over

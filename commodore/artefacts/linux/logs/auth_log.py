@@ -64,7 +64,7 @@ ARTEFACT = Artefact(
     attack=("T1078", "T1110", "T1548.003", "T1136.001"),
     message="[{process.name!q}|A program] logged: {event.original}.",
     confidence="logged",
-    version=3,
+    version=4,
     sources=(
         "RFC 3164 section 4.1 and RFC 5424 section 6 (syslog headers); rsyslog templates RSYSLOG_TraditionalFileFormat and "
         "RSYSLOG_FileFormat",
@@ -84,8 +84,10 @@ _PROTOCOL = re.compile(r"(?:<\d{1,3}>)?1 (\S+) (\S+) (\S+) (\S+) \S+ (?:-|(?:\[(
 _TAGGED = re.compile(r"(?:\S*[^\s:] |\[\S*\]: )?(?:<?[a-z]+\d?\.[a-z]+>? )?(\S+?)(?:\[(\d+)\])?: ?(.*)", re.DOTALL)
 _INSTANCE = re.compile(r"(?<=\Apolkitd)\(authority=\w+\)")
 _OLD_PAM = re.compile(r"([\w-]+)\((pam_\w+)\)")
-_ENTRY = re.compile(rb"\0*(?=\S)(?!-- )(?:[^:\n]{0,40}\d:\d\d:\d\d(?!\d)|\d{9,10}\.\d{6} |[^\n]{0,100}?\w\[\d+\]: )")
+_ENTRY = re.compile(rb"\0*(?=\S)(?!-- )(?:[^:\n]{0,40}\d:\d\d:\d\d(?!\d)|\[?\d{9,10}(?:\.\d{1,9})?\]? |[^\n]{0,100}?\w\[\d+\]: )")
 """A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
+_TAG = re.compile(r"(?<!\S)[\w./-]*[a-z][\w./()-]*(?:\[\d+\])?: ", re.ASCII)
+"""the tag of a program"""
 _SHARED = re.compile(r"/messages[^/]*\Z")
 """a log of all programs"""
 _REPEATED = re.compile(
@@ -174,8 +176,13 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
             if before:
                 yield before
         elif _ENTRY.match(line.raw):
-            if not shared or _of_program().search(line.raw):
-                yield Problem("line begins an entry, but its time is cut or in a spelling that is not known", locator(line), 1)
+            other = shared and not _of_program().search(line.raw)
+            if not other:
+                yield Problem("the time of the entry is cut or in a spelling that is not known: its record has no time", locator(line))
+            before, (timeless, body) = pending, _timeless(line)
+            pending, continued = None if other else timeless, 0
+            if before:
+                yield before
         elif _REMARK.fullmatch(line.raw):
             return
         elif pending and continued < _CONTINUED and len(pending.fields["event.original"]) < LONGEST:
@@ -227,10 +234,8 @@ def _damage(line: Line) -> Iterator[Problem]:
 
 def _record(line: Line, times: LogStamps, before: str) -> tuple[Record | None, str]:
     """Return the record of a line that begins with a time, or None, and its body. `before`: the body of the entry before."""
-    raw = text(line.raw.lstrip(b"\0").rstrip(b"\r"))
-    out: dict[str, Any] = {"event.original": raw, "escadre.line_number": line.number}
-    if line.cut:
-        out["escadre.line_length"] = line.length
+    out = _line(line)
+    raw = out["event.original"]
     if found := TRADITIONAL.match(raw):
         stamp, inferred = times.traditional(found, line.number)
         body = raw[found.end() :]
@@ -256,6 +261,23 @@ def _record(line: Line, times: LogStamps, before: str) -> tuple[Record | None, s
         out["escadre.repeated"], body = int(again[1][:9]), before
     _body(body, out)
     return Record(f"line {line.number}", out), body
+
+
+def _timeless(line: Line) -> tuple[Record, str]:
+    """Return the record of a line that begins an entry with a time that cannot be read, and its body: from the tag of a program on."""
+    out = _line(line)
+    raw = out["event.original"]
+    tag = _TAG.search(raw)
+    head, body = (raw[: tag.start()], raw[tag.start() :]) if tag else ("", raw)
+    if head.strip():
+        out["escadre.log.time"] = head.strip()
+    _body(body, out)
+    return Record(f"line {line.number}", out), body
+
+
+def _line(line: Line) -> dict[str, Any]:
+    out: dict[str, Any] = {"event.original": text(line.raw.lstrip(b"\0").rstrip(b"\r")), "escadre.line_number": line.number}
+    return out | {"escadre.line_length": line.length} if line.cut else out
 
 
 def _body(body: str, out: dict[str, Any]) -> None:
