@@ -75,6 +75,8 @@ class FrameHasher:
         """End the thread, when it has done what was given."""
         if self._thread is not None:
             self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
 
     def _start(self) -> None:
         if self._thread is None:
