@@ -1,8 +1,8 @@
 """Change inputs of every family of readers and count what comes of it: `python -m bench.mutants [--count N] [--workers N] [FAMILY …]`.
 
 Per family: mutants, exceptions that left a reader, elements at which one raised, accounts that do not add up, mutants that took longer than
-a minute or ended their process, seconds of the slowest, and the peak of the memory of all processes together. Mutants depend only on family
-and number. Exit 1 where any of these is not zero, or the memory went beyond 1 GiB.
+a minute of CPU time (or ten on the clock) or ended their process, CPU seconds of the slowest, and the peak of the memory of all processes
+together. Mutants depend only on family and number. Exit 1 where any of these is not zero, or the memory went beyond 1 GiB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import psutil
 
 from tests.mutants.family import Family, every
 
-LONGEST, MEMORY = 60.0, 1 << 30
+LONGEST, SILENT, MEMORY = 60.0, 600.0, 1 << 30
+"""seconds of CPU time and on the clock, for one mutant; bytes"""
 CHUNK = 250
 """mutants after which a process reports"""
 
@@ -38,10 +39,10 @@ def serve(pipe: Connection, family: Family, folder: str, at: object) -> None:
             found: Counter[str] = Counter()
             slowest = (0.0, first)
             for number in range(first, last):
-                at[0], at[1] = number, time.time()  # type: ignore[index]
-                start = time.perf_counter()
+                start = time.process_time()
+                at[0], at[1], at[2] = number, time.time(), start  # type: ignore[index]
                 found += family.run(read, number)
-                slowest = max(slowest, (time.perf_counter() - start, number))
+                slowest = max(slowest, (time.process_time() - start, number))
             pipe.send((found, slowest))
 
 
@@ -51,7 +52,7 @@ class Reader:
     def __init__(self, family: Family, folder: Path) -> None:
         context = multiprocessing.get_context("fork")
         self.family, self.folder, self.span = family, folder, (0, 0)
-        self.at = context.RawArray("d", 2)
+        self.at = context.RawArray("d", 3)
         self.pipe, theirs = context.Pipe()
         folder.mkdir(parents=True)
         self.process = context.Process(target=serve, args=(theirs, family, str(folder), self.at), daemon=True)
@@ -61,8 +62,19 @@ class Reader:
 
     def give(self, span: tuple[int, int]) -> None:
         self.span = span
-        self.at[1] = time.time()
+        self.at[1], self.at[2] = time.time(), self.spent()
         self.pipe.send(span)
+
+    def spent(self) -> float:
+        """Return the CPU seconds of the process."""
+        try:
+            used = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(used.user + used.system)
+
+    def hangs(self) -> bool:
+        return self.spent() - self.at[2] > LONGEST or time.time() - self.at[1] > SILENT
 
     def stop(self) -> None:
         self.process.kill()
@@ -96,7 +108,7 @@ def run(family: Family, count: int, workers: int, folder: Path) -> tuple[Counter
                     reader.stop()
                     readers.remove(reader)
                     continue
-                if time.time() - reader.at[1] > LONGEST:
+                if reader.hangs():
                     trouble = f"hung: mutant {reader.at[0]:.0f}"
             except EOFError:
                 reader.process.join()

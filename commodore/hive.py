@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from commodore.readers.hives import second
 from commodore.readers.hives.integrity import hive_problems
-from commodore.readers.hives.secrets import is_password, withheld_orphan, withheld_values
+from commodore.readers.hives.secrets import is_password, withheld_orphan, withheld_values, without_password
 from scout.bounded import pattern_error, searcher
 from scout.console import WRONG_USE, Complaint
 from scout.formats.regf import BadHive, Hive
@@ -226,7 +226,8 @@ def _value(name: str, kind: int, raw: bytes | None, withheld: str) -> ShownValue
     if withheld or raw is None:
         return ShownValue(name, type_name(kind), (f"not shown: {withheld or 'its data is gone'}",), None)
     texts = typed(kind, raw)[0] or ([f"hex:{raw[:_SHOWN].hex()}{'…' if len(raw) > _SHOWN else ''}"] if raw else [])
-    return ShownValue(name, type_name(kind), tuple(texts), raw)
+    shown = tuple(without_password(text) for text in texts)
+    return ShownValue(name, type_name(kind), shown, raw if shown == tuple(texts) else None)
 
 
 def _beside(path: Path) -> list[Path]:

@@ -200,15 +200,21 @@ def verify_command(
         from hunter.fresh.verify_archive import verify_archive  # it needs COMMODORE's engine, which a host has not
 
         fresh = verify_archive(read, plan, archive, identity, detect=detect)
-        verdicts, beyond = fresh.targets, fresh.beyond
+        verdicts, beyond, started = fresh.targets, fresh.beyond, fresh.started
     else:
         with _host(root) as host:
             verdicts = verifying.verify(read, plan, host, after_reboot=after_reboot)
-    from hunter.record import proofs
+    from hunter.record import proofs, runs
     from hunter.run.session import journal_of
 
     how = archive.name if archive is not None else "the mounted root" if root is not None else "the host"
-    if journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
+    if archive is not None and started and started < (applied := runs.applied_at(plan)):
+        screen.note(
+            f"{how} was collected at {escape(started)}, before the plan was applied ({escape(applied)}). It shows the host before the "
+            "removal, so this result is not kept for the report. Collect again: scout collect",
+            style="yellow",
+        )
+    elif journal_of(plan).exists() and (why := proofs.keep(plan, read.seal(), how, verdicts)):
         screen.note(f"The result was not kept for the report: {why}.")
     verified.verdicts(screen, read, verdicts, plan, root, beyond)
     return DONE if all(v.gone for v in verdicts) and not beyond else PARTIAL

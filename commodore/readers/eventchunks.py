@@ -136,8 +136,14 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
         flags, current = int.from_bytes(data[120:124], "little"), int.from_bytes(data[16:24], "little")
         dirty, unsummed = bool(flags & _DIRTY), bool(flags & _NO_CHECKSUMS)
     before: Chunk | None = None
-    if mixed := _mixed(chunks):
+    mixed = _mixed(chunks)
+    if mixed:
         yield Problem("its chunks are of different times: their ids rise and fall several times", kind="evtx-mixed")
+    elif data.startswith(b"ElfFile\0"):
+        yield from _of_header(data, chunks, current, dirty)
+    headed = not unsummed and data.startswith(b"ElfFile\0") and chunks[:1] and chunks[0].place == "0"
+    if headed and zlib.crc32(data[:120]) != int.from_bytes(data[124:128], "little"):
+        yield Problem("the checksum of its file header does not fit: it was changed after it was written", kind="evtx-checksum")
     for chunk in chunks:
         where = f"chunk/{chunk.place}"
         for record in chunk.differing:
@@ -146,8 +152,8 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
         for outer, inner, end in chunk.hidden:
             reason = f"a record of {end - inner} bytes is hidden within the record before it, which has the size of both; it was read"
             yield Problem(reason, f"{where}/offset/{chunk.at + outer:#x}", kind="evtx-hidden-record")
-        if chunk.ids and not chunk.odd and not unsummed and not (dirty and chunk.place == str(current)):
-            wrong = _checksums(view[chunk.at : chunk.at + chunk.size])
+        if chunk.ids and not chunk.odd and not (dirty and chunk.place == str(current)):
+            wrong = _checksums(view[chunk.at : chunk.at + chunk.size], unsummed)
             if wrong:
                 reason = f"{wrong} does not fit: the chunk was changed after it was written"
                 yield Problem(reason, where, kind="" if mixed else "evtx-checksum")
@@ -158,14 +164,31 @@ def contradictions(data: bytes, chunks: list[Chunk]) -> Iterator[Problem]:
         before = chunk
 
 
+def _of_header(data: bytes, chunks: list[Chunk], current: int, dirty: bool) -> Iterator[Problem]:
+    """Yield what the file header says of the last record and of the number of chunks, and the log contradicts.
+
+    The header of a log in use is behind its content, and never ahead of it.
+    """
+    following, counted = int.from_bytes(data[24:32], "little"), int.from_bytes(data[42:44], "little")
+    for chunk in chunks:
+        known = [*chunk.ids, *chunk.missing]
+        if chunk.place == str(current) and known and max(known) + 1 < following:
+            reason = f"its header says that record {following} is next, and record {max(known)} is the last one that is there"
+            yield Problem(reason, f"chunk/{chunk.place}", kind="evtx-end-removed")
+        if not dirty and chunk.ids and chunk.place.isdigit() and int(chunk.place) >= counted:
+            yield Problem(f"its header counts {counted} chunks, this one is not one of them", f"chunk/{chunk.place}", kind="evtx-mixed")
+
+
 def _mixed(chunks: list[Chunk]) -> bool:
     """Return whether ids fall more than once from chunk to chunk. A log is a ring: they fall where the newest chunk meets the oldest."""
     first = [chunk.ids[0] for chunk in chunks if chunk.ids]
     return sum(later < earlier for earlier, later in pairwise(first)) > 1
 
 
-def _checksums(block: memoryview) -> str:
-    """Return which checksum of a chunk is wrong, '' if both fit."""
+def _checksums(block: memoryview, unsummed: bool) -> str:
+    """Return which checksum of a chunk is wrong, '' if both fit, or if the log has none (`unsummed`) and neither has the chunk."""
+    if unsummed and not any(block[52:56]) and not any(block[124:128]):
+        return ""
     said_data, free = int.from_bytes(block[52:56], "little"), int.from_bytes(block[48:52], "little")
     wrong = []
     if zlib.crc32(block[128:RECORDS], zlib.crc32(block[:120])) != int.from_bytes(block[124:128], "little"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 
 import numpy as np
 
 from commodore.sweep.windows import Array, Searched
+from scout.formats.networks import V6, NetworkIndex
 
-_V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
 _POINT = ord(".")
 _STEPS = (1, 2)
 """bytes of a character"""
@@ -100,7 +99,7 @@ class SixAddresses:
     """IPv6 addresses and networks: (number, `ipaddress` text)."""
 
     def __init__(self, texts: list[tuple[int, str]]) -> None:
-        self._networks = [(number, ipaddress.IPv6Network(text)) for number, text in texts]
+        self._networks = NetworkIndex((text, number) for number, text in texts)
 
     def places(self, searched: Searched) -> Iterator[Place]:
         """Yield the addresses that are in a network. Only texts with `::` or seven colons are read."""
@@ -121,7 +120,7 @@ class SixAddresses:
         for place in chosen.tolist():
             low = max(place - _LONGEST * step, place % step)
             text = searched.raw[low : place + _LONGEST * step : step].decode("latin-1").lower()
-            for token in _V6.finditer(text):
+            for token in V6.finditer(text):
                 start = low + token.start() * step
                 if not (token.start() <= (place - low) // step < token.end()) or start <= done:
                     continue
@@ -133,4 +132,4 @@ class SixAddresses:
             address = ipaddress.IPv6Address(token)
         except ValueError:
             return []
-        return [number for number, network in self._networks if address in network]
+        return list(self._networks.of(address))

@@ -20,6 +20,7 @@ from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 from commodore.hits import DetectionRule
 from scout.formats.indicator_expression import ecs_type, expression, title
 from scout.formats.indicators import Indicator
+from scout.formats.networks import NetworkIndex
 from scout.formats.windows_paths import last_name
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ _OWN = frozenset(
 
 _NETWORKS = ("ip", "cidr")
 _ECHO = ("message", "related.")
-_V6 = re.compile(r"(?<![0-9a-f:.])[0-9a-f:]{2,39}(?![0-9a-f:]|\.[0-9])")
 _FULL_V6 = re.compile(r"(?:[0-9a-f]{1,4}:){7}[0-9a-f]")
 
 
@@ -62,7 +62,8 @@ class Indicators:
         self.all = indicators = sorted(indicators)
         self.digests = frozenset(x.type for x in indicators if x.type in ("md5", "sha1"))
         """hashes of whole members that are asked for; SHA-256 is computed anyway"""
-        self._networks6 = [(i, ipaddress.IPv6Network(x.value)) for i, x in enumerate(indicators) if x.type in _NETWORKS and ":" in x.value]
+        self._by_value = NetworkIndex((x.value, i) for i, x in enumerate(indicators) if _by_value(x))
+        self._six = any(":" in x.value for x in indicators if _by_value(x))
         texts: dict[str, int] = {}
         self._first = array("l")
         """text of the first pass → the first indicator that has it; `_further`: the others, which few texts have"""
@@ -134,11 +135,18 @@ class Indicators:
             for place, *_ in self._find(text, overlapping=True):
                 wanted.add(self._first[place])
                 wanted.update(self._further.get(place, ()))
-        if self._networks6 and ("::" in text or _FULL_V6.search(text)):
-            wanted.update(i for i, _ in self._networks6)
-        if not wanted:
+        six = self._six and ("::" in text or _FULL_V6.search(text) is not None)
+        if not wanted and not six:
             return []
-        return [(i, m) for i in sorted(wanted) if (m := _verified(self.all[i], record))]
+        found: dict[int, dict[str, Any]] = {}
+        if six or any(self.all[i].type == "cidr" for i in wanted):
+            for key, value in _strings(record):
+                for i in self._by_value.within(value.lower()):
+                    found.setdefault(i, {})[key] = value
+        for i in wanted:
+            if not _by_value(self.all[i]) and (fields := _fields(self.all[i], record)):
+                found[i] = fields
+        return [(i, _plain(found[i])) for i in sorted(found)]
 
     def on_member(self, line: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any], bool]]:
         """(indicator, matched, whether it means this very file) for a line of the member list: hash and path of a collected file."""
@@ -186,13 +194,20 @@ def _searched(indicator: Indicator) -> Iterator[str]:
         yield orjson.dumps(value.replace("\\", "/")).decode()[1:-1].lower()
 
 
-def _verified(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
-    """Return field → value where the indicator has the right boundaries; `message` and `related.*` only where no other field has it."""
-    by_value = indicator.type == "cidr" or (indicator.type == "ip" and ":" in indicator.value)
-    matches = _network(indicator) if by_value else _whole(indicator)
-    found = {k: v for k, v in _strings(record) if matches(v.lower())}
-    plain = {k: v for k, v in found.items() if not k.startswith(_ECHO)}
-    return plain or found
+def _by_value(indicator: Indicator) -> bool:
+    """Return whether it is compared by value: it is a network, or an address that is written in many ways."""
+    return indicator.type == "cidr" or (indicator.type == "ip" and ":" in indicator.value)
+
+
+def _fields(indicator: Indicator, record: dict[str, Any]) -> dict[str, Any]:
+    """Return field → value where the indicator has the right boundaries."""
+    matches = _whole(indicator)
+    return {k: v for k, v in _strings(record) if matches(v.lower())}
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """Leave out `message` and `related.*` where another field has the indicator."""
+    return {k: v for k, v in found.items() if not k.startswith(_ECHO)} or found
 
 
 def _whole(indicator: Indicator) -> Any:
@@ -201,22 +216,6 @@ def _whole(indicator: Indicator) -> Any:
 
     def matches(text: str) -> bool:
         return pattern.search(text.replace("/", "\\") if slashes else text) is not None
-
-    return matches
-
-
-def _network(indicator: Indicator) -> Any:
-    network = ipaddress.ip_network(indicator.value)
-    tokens = _V6 if network.version == 6 else re.compile(r"(?<![0-9.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9.])")
-
-    def matches(text: str) -> bool:
-        for token in tokens.findall(text):
-            try:
-                if ipaddress.ip_address(token) in network:
-                    return True
-            except ValueError:
-                continue
-        return False
 
     return matches
 

@@ -30,9 +30,13 @@ _DISABLED = ("account", "windows-service-disable")
 
 @dataclass(slots=True)
 class ArchiveVerdicts:
-    """Whether each target is gone; `beyond`: what is found in the archive and no action of the plan removes, with its sentence."""
+    """Whether each target is gone; `beyond`: what is found in the archive and no action of the plan removes, with its sentence.
+
+    started   when the collection began (RFC 3339, UTC), by the clock of the host
+    """
 
     targets: list[TargetVerdict]
+    started: str
     beyond: list[tuple[RemovalAction, str]] = field(default_factory=list)
 
 
@@ -44,12 +48,12 @@ def verify_archive(plan: RemovalPlan, path: Path, archive: Path, key: Path, *, d
     identities = load_identities(key)
     with tempfile.TemporaryDirectory(prefix="escadre-verify-") as made, ArchivedHives(Path(made) / "hives") as hives:
         view = ArchiveView()
-        coverage = _read(plan, archive, identities, view, hives)
+        coverage, started = _read(plan, archive, identities, view, hives)
         found = [_looked(verdict, view, coverage) for verdict in judge(plan, path, HostView(False, view, hives))]
         if not detect:
-            return ArchiveVerdicts(found)
+            return ArchiveVerdicts(found, started)
         fresh = FreshFindings.of(archive, Path(made) / "case", identities)
-    return ArchiveVerdicts([_with_findings(verdict, fresh) for verdict in found], fresh.beyond(plan))
+    return ArchiveVerdicts([_with_findings(verdict, fresh) for verdict in found], started, fresh.beyond(plan))
 
 
 def _with_findings(verdict: TargetVerdict, fresh: FreshFindings) -> TargetVerdict:
@@ -68,8 +72,9 @@ def _with_findings(verdict: TargetVerdict, fresh: FreshFindings) -> TargetVerdic
     return verdict
 
 
-def _read(plan: RemovalPlan, archive: Path, identities: list[Any], view: ArchiveView, hives: ArchivedHives) -> ArchiveCoverage:
-    """Fill the view and the hives with what the archive has."""
+def _read(plan: RemovalPlan, archive: Path, identities: list[Any], view: ArchiveView, hives: ArchivedHives) -> tuple[ArchiveCoverage, str]:
+    """Fill the view and the hives with what the archive has; return what SCOUT looked at, and when it began."""
+    started = ""
     lines = {a.target.ref.name for a in plan.actions if a.target.line is not None and a.target.ref.object == "file"}
     paths = {ref.name for a in plan.actions for ref in (a.target.ref, *a.expect) if ref.object == "file"}
     coverage: ArchiveCoverage | None = None
@@ -78,7 +83,7 @@ def _read(plan: RemovalPlan, archive: Path, identities: list[Any], view: Archive
             if member.kind == "collection":
                 header = _json(member.stream.read(1 << 20))
                 _same_host(plan, header, archive)
-                coverage = ArchiveCoverage.of(header, paths)
+                coverage, started = ArchiveCoverage.of(header, paths), str(header.get("started") or "")
             elif member.kind == "files":
                 source = path_of(member.source)
                 if hives.add(source, member.stream):
@@ -97,7 +102,7 @@ def _read(plan: RemovalPlan, archive: Path, identities: list[Any], view: Archive
             raise Complaint(f"{archive} is incomplete: {reader.reason}. What it does not hold proves nothing.", do)
     if coverage is None:
         raise Complaint(f"{archive} has no collection.json: it does not say of which host it is.", "Collect again: scout collect")
-    return coverage
+    return coverage, started
 
 
 def _looked(verdict: TargetVerdict, view: ArchiveView, coverage: ArchiveCoverage) -> TargetVerdict:

@@ -8,6 +8,7 @@ Source: "Windows registry file format specification", M. Suhanov, "Base block", 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from struct import pack, pack_into, unpack_from
 
 from hunter.unsafe import UnsafeError
@@ -30,6 +31,7 @@ class CellSpace:
         """(begin, end) of the file's bytes that were written"""
         self._free: dict[int, int] = {}
         """offset → size of each free cell"""
+        self._bins: list[int] = []
         (self.size,) = unpack_from("<I", self.data, 40)
         (self.minor,) = unpack_from("<I", self.data, 24)
         if BASE_BLOCK + self.size > len(self.data) or self.size % _BIN:
@@ -39,7 +41,7 @@ class CellSpace:
     def copy(self) -> CellSpace:
         """Return the same cells, with nothing written yet."""
         other = object.__new__(CellSpace)
-        other.data, other.written, other._free = bytearray(self.data), [], dict(self._free)
+        other.data, other.written, other._free, other._bins = bytearray(self.data), [], dict(self._free), list(self._bins)
         other.size, other.minor = self.size, self.minor
         return other
 
@@ -49,6 +51,7 @@ class CellSpace:
             signature, offset, size = unpack_from("<4sII", self.data, BASE_BLOCK + at)
             if signature != b"hbin" or offset != at or size < _BIN or size % _BIN or at + size > self.size:
                 raise UnsafeError(f"the bin at offset {at:#x} of the hive is damaged")
+            self._bins.append(at)
             cell, end = at + _HEADER, at + size
             while cell < end:
                 (length,) = unpack_from("<i", self.data, BASE_BLOCK + cell)
@@ -58,6 +61,13 @@ class CellSpace:
                     self._free[cell] = length
                 cell += abs(length)
             at = end
+
+    def begins(self, offset: int) -> bool:
+        """Return whether a cell begins at an offset: what looks like one may be the content of another."""
+        cell = self._bins[bisect_right(self._bins, offset) - 1] + _HEADER
+        while cell < offset:
+            cell += abs(unpack_from("<i", self.data, BASE_BLOCK + cell)[0])
+        return cell == offset
 
     def cell(self, offset: int, least: int = 0) -> int:
         """Return the place of a used cell's content in the file. UnsafeError where there is none of at least this size."""
@@ -98,6 +108,8 @@ class CellSpace:
 
     def free(self, offset: int) -> None:
         """Free a cell; its bytes stay."""
+        if not self.begins(offset):
+            raise UnsafeError(f"the hive refers to {offset:#x}, where no cell begins")
         room = self.room(offset)
         self.number(BASE_BLOCK + offset, room + 4, "<i")
         self._free[offset] = room + 4
@@ -132,6 +144,7 @@ class CellSpace:
             raise UnsafeError("the hive cannot grow any more")
         at: int = self.size
         self.data[BASE_BLOCK + at : BASE_BLOCK + at + added] = bytes(added)  # what follows the last bin is no part of the hive
+        self._bins.append(at)
         self.write(BASE_BLOCK + at, pack("<4sIIQQI", b"hbin", at, added, 0, 0, 0))
         self.number(BASE_BLOCK + at + _HEADER, added - _HEADER, "<i")
         self.size += added

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from struct import pack, unpack_from
 
 from hunter.hives.records import KeyRecord, ValueRecord
+from hunter.hives.shared import shared_cells
 from hunter.hives.tree import (
     FIXED,
     KEY_LIST,
@@ -38,11 +39,40 @@ _FULL = 507
 class HiveEditor(HiveKeys):
     """One clean hive in memory, to be changed. Keys are named by the offset of their cell."""
 
+    _shared: frozenset[int] | None = None
+
     def copy(self) -> HiveEditor:
         """Return the same hive, to be changed apart from this one."""
         other = object.__new__(HiveEditor)
-        other.root, other.cells = self.root, self.cells.copy()
+        other.root, other.cells, other._shared = self.root, self.cells.copy(), self._shared
         return other
+
+    def sole(self, *offsets: int) -> None:
+        """Raise UnsafeError where something else in the hive has one of these cells, too."""
+        if self._shared is None:
+            self._shared = shared_cells(self)
+        for offset in set(offsets) - {NOWHERE}:
+            if offset in self._shared or not self.cells.begins(offset):
+                raise UnsafeError(f"the cell at {offset:#x} of the hive belongs to something else too: it was forged or is damaged")
+
+    def sole_key(self, key: KeyRecord) -> None:
+        """Raise UnsafeError where a key, or anything below it, has a cell that something else has, too."""
+        for each in key.every():
+            held = [each.at[1]] if each.class_name else []
+            self.sole(each.at[0], *held, *self._key_lists(each.at[0]), *(offset for value in each.values for offset in value.at))
+            if each.values:
+                self.sole(each.at[2])
+
+    def _free(self, offset: int) -> None:
+        self.sole(offset)
+        self.cells.free(offset)
+
+    def _key_lists(self, key: int) -> list[int]:
+        """Return the lists that have the subkeys of a key, and the list of these lists."""
+        lists = self.lists(key)
+        if lists and lists != [self.field(key, KEY_LIST)]:
+            lists.append(self.field(key, KEY_LIST))
+        return lists
 
     def touch(self, key: int, ticks: int) -> None:
         """Set the last write of a key."""
@@ -57,14 +87,14 @@ class HiveEditor(HiveKeys):
         left.remove(value.at[0])
         self._relist(key, left, NOWHERE)
         for offset in value.at:
-            self.cells.free(offset)
+            self._free(offset)
 
     def put_value(self, key: int, record: ValueRecord) -> None:
         """Add a value at its place in the list, or give the one of its name this type and data."""
         present = self.value(key, record.name)
         if present is not None:
             for offset in present.at[1:]:
-                self.cells.free(offset)
+                self._free(offset)
             size, data = self._store(record.data, record.at[1:])
             at = self.cells.cell(present.at[0], VK.size)
             self.cells.write(at + 4, pack("<III", size, data, record.kind))
@@ -91,9 +121,10 @@ class HiveEditor(HiveKeys):
         at, old, raw = self.place(key), self.field(key, VALUE_LIST), b"".join(map(OFFSET.pack, offsets))
         had = self.field(key, VALUES)
         if had and self.cells.room(old) < (len(raw) or NOWHERE):
-            self.cells.free(old)
+            self._free(old)
             had = 0
         if had:
+            self.sole(old)
             self.cells.write(self.cells.cell(old), raw)
         else:
             self.cells.number(at + VALUE_LIST, self.cells.allocate(raw, hint) if offsets else NOWHERE)
@@ -125,15 +156,13 @@ class HiveEditor(HiveKeys):
         for each in record.keys:
             self._free_key(each)
         key = record.at[0]
-        lists = self.lists(key)
-        if lists and lists != [self.field(key, KEY_LIST)]:
-            lists.append(self.field(key, KEY_LIST))
+        lists = self._key_lists(key)
         values = [offset for value in record.values for offset in value.at]
         value_list = [record.at[2]] if record.values else []
         class_name = [record.at[1]] if record.class_name else []
         self._release(record.at[4])
         for offset in (*lists, *values, *value_list, *class_name, key):
-            self.cells.free(offset)
+            self._free(offset)
 
     def _release(self, security: int) -> None:
         """Count one reference less to a security item; without any it leaves the ring."""
@@ -155,17 +184,18 @@ class HiveEditor(HiveKeys):
         at, count = self.list_at(leaf)
         step = LEAF[bytes(self.cells.data[at : at + 2])]
         top = self.field(parent, KEY_LIST)
+        self.sole(leaf, top)
         if count > 1:
             self._shift(at, count, place, step)
         elif leaf == top:
-            self.cells.free(leaf)
+            self._free(leaf)
             self.cells.number(self.place(parent) + KEY_LIST, NOWHERE)
         else:
             above, lists = self.list_at(top)
             self._shift(above, lists, above + 4 + 4 * self.lists(parent).index(leaf), 4)
-            self.cells.free(leaf)
+            self._free(leaf)
             if lists == 1:
-                self.cells.free(top)
+                self._free(top)
                 self.cells.number(self.place(parent) + KEY_LIST, NOWHERE)
         self.cells.number(self.place(parent) + KEYS, self.field(parent, KEYS) - 1)
 
@@ -259,10 +289,11 @@ class HiveEditor(HiveKeys):
         raw = bytes(self.cells.data[at + 4 : at + 4 + step * count])
         raw = raw[: step * index] + _element(signature, key, self.name(key)) + raw[step * index :]
         new = pack("<2sH", signature, count + 1) + raw
+        self.sole(leaf)
         if len(new) <= self.cells.room(leaf):
             self.cells.write(at, new)
             return
-        self.cells.free(leaf)
+        self._free(leaf)
         moved, top = self.cells.allocate(new), self.field(parent, KEY_LIST)
         if leaf == top:
             self.cells.number(self.place(parent) + KEY_LIST, moved)

@@ -88,7 +88,7 @@ class HiveKeys:
 
     def rows(self, key: int) -> list[tuple[int, int, int]]:
         """Return (list, subkey, place of its element in the file) in the order of the lists."""
-        found = [row for leaf in self.lists(key) for row in self._elements(leaf)]
+        found = [row for leaf in self.lists(key) for row in self.elements(leaf)]
         if len(found) != self.field(key, KEYS) or len({each for _, each, _ in found}) != len(found):
             raise UnsafeError(f"the lists of the subkeys of {self.name(key)} do not fit their number")
         return found
@@ -112,7 +112,7 @@ class HiveKeys:
             raise UnsafeError(f"the hive has no list of subkeys at {offset:#x}")
         return at, count
 
-    def _elements(self, leaf: int) -> Iterator[tuple[int, int, int]]:
+    def elements(self, leaf: int) -> Iterator[tuple[int, int, int]]:
         at, count = self.list_at(leaf)
         step = LEAF.get(bytes(self.cells.data[at : at + 2]), 0)
         if not step:

@@ -175,13 +175,19 @@ class HiveFiles:
         """Return a value, None where it or its key is not there."""
         hive, below = self.open(key)
         at = hive.keys.find(below)
-        return None if at is None else hive.keys.value(at, name)
+        found = None if at is None else hive.keys.value(at, name)
+        if found is not None:
+            hive.keys.sole(found.held_by, *found.at)
+        return found
 
     def key(self, key: str) -> KeyRecord | None:
         """Return a key with everything below it, None where it is not there."""
         hive, below = self.open(key)
         at = hive.keys.find(below)
-        return None if at is None else hive.keys.key(at)
+        found = None if at is None else hive.keys.key(at)
+        if found is not None:
+            hive.keys.sole_key(found)
+        return found
 
     def written(self, key: str) -> int:
         """Return the last write of a key, 100 ns ticks since 1601 UTC; 0 where it is not there."""

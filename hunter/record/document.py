@@ -4,14 +4,16 @@
      "journal": {"lines", "head", "signed"}, "unexplained": [], "compared", "stays": [{"path", "why"}],
      "memory": [{"action", "program", "pid", "time", "file", "size", "sha256", "sealed_sha256", "unread", "left_out"}],
      "verified": [{"time", "how", "gone", "there", "unseen"}],
-     "actions": [{"id", "title", "mechanism", "kind", "class", "status", "note", "why": [], "reason", "time",
+     "actions": [{"id", "title", "mechanism", "kind", "class", "status", "note", "why": [], "said": [], "reason", "time",
                   "verdict", "verdict_reason", "changes": [{"what", "object", "before", "after", "time", "backup"}]}]}
 
+`why` are the ids of findings, `said` their sentences, which the plan has as comments: its seal does not cover those, a signature does.
 All values are text, numbers, truth values, lists or objects; a text may hold anything that a host or an intruder wrote.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ from scout.console import WRONG_USE, Complaint
 
 PLANNED, REMOVED, IN_PART, UNDONE, LEFT_OUT, ASKED, SKIPPED = "planned", "removed", "in part", "undone", "left out", "ask", "not done"
 GONE, THERE, UNSEEN = "gone", "THERE", "UNSEEN"
+_COMMENT, _ID = "# why: ", re.compile(r'- id: "?([^\s"]+)')
+_SAID = 20
+"""sentences of an action that are taken from its comments"""
 _NOT_TOLD = ("parent_ino", "root_ino", "dev", "mounts", "xattrs", "nlink")
 
 
@@ -55,6 +60,7 @@ def _document(plan: Path, read: RemovalPlan, run: RemovalRun, checks: list[dict[
     mine = [check for check in checks if check.get("seal") == read.seal()]
     verdicts = {v["id"]: v for check in mine for v in check["verdicts"]}
     opened = run.opened or {}
+    said = _said(plan.read_text("utf-8", "replace"))
     return {
         "host": readable(read.host.get("name", "?")),
         "plan": plan.name,
@@ -77,8 +83,21 @@ def _document(plan: Path, read: RemovalPlan, run: RemovalRun, checks: list[dict[
         ],
         "verified": [_counted(check) for check in mine],
         "stays": [{"path": path, "why": why} for path, why in read.stays],
-        "actions": [_action(a, run, verdicts.get(a.id)) for a in read.actions],
+        "actions": [{**_action(a, run, verdicts.get(a.id)), "said": said.get(a.id, [])} for a in read.actions],
     }
+
+
+def _said(text: str) -> dict[str, list[str]]:
+    """Return the reasons that stand as comments above each action of a plan."""
+    found: dict[str, list[str]] = {}
+    above: list[str] = []
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith(_COMMENT):
+            above.append(readable(line.removeprefix(_COMMENT)))
+        elif match := _ID.match(line):
+            found[match[1]] = above[:_SAID]
+            above = []
+    return found
 
 
 def _signer(plan: Path) -> str:

@@ -103,6 +103,7 @@ def markdown(found: Sequence[Mapping[str, Any]]) -> str:
 
 def reasons(action: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield why an action was taken or left, as (name, value)."""
+    yield from (("Why", sentence) for sentence in action["said"])
     if action["why"]:
         yield "Findings", ", ".join(action["why"])
     if action["note"]:

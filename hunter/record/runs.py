@@ -16,3 +16,9 @@ def read_run(plan: Path) -> RemovalRun:
     vault = Vault(plan.with_name(plan.name + ".backup"), plan.with_name(plan.name + ".runkey"))
     head = ChainHead(plan.with_name(plan.name + ".journal.head"), vault.secret())
     return RemovalRun(RunJournal(journal_of(plan), head), vault)
+
+
+def applied_at(plan: Path) -> str:
+    """Return when the run beside a plan was done (RFC 3339, UTC), '' where none was. Complaint as `read_run`."""
+    lines = read_run(plan).journal.lines
+    return next((str(line["time"]) for line in reversed(lines) if line["event"] == "applied"), "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_PACKAGED = ("/usr/", "/etc/", "/bin/", "/sbin/", "/lib", "/opt/", "/boot/")
+_PACKAGED = ("/usr/", "/etc/", "/bin/", "/sbin/", "/lib", "/opt/", "/boot/", "/var/lib/polkit-1/")
 _MERGED = re.compile(r"/(?:usr/)?(?=(?:bin|sbin|lib|lib32|lib64|libx32)(?:/|\Z))")
 
 

@@ -13,6 +13,7 @@ from scout.collecting.sweep_options import SweepOptions
 from scout.console import WRONG_USE, Complaint
 from scout.formats.indicator_expression import ecs_type, expression, title
 from scout.formats.indicators import Indicator, Refused, read_file
+from scout.formats.networks import NetworkIndex
 from scout.formats.yara_rules import YaraMatch, YaraRules, external, rule_texts
 
 TIMEOUT = 20
@@ -56,7 +57,7 @@ class SweepWanted:
         self.keys = [one for one in found.values() if one.type == "path" and one.value[0] == "\\" != one.value[1:2]]
         """paths without a drive: they may be those of registry keys"""
         self.objects = {(one.type, one.value): one for one in found.values() if one.type in ("mutex", "pipe")}
-        self._networks = [(ipaddress.ip_network(one.value), one) for one in found.values() if one.type == "cidr"]
+        self._networks = NetworkIndex((one.value, one) for one in found.values() if one.type == "cidr")
         for one in found.values():
             if one.type not in _TEXTS:
                 continue
@@ -100,9 +101,8 @@ class SweepWanted:
         address = getattr(address, "ipv4_mapped", None) or address
         if one := self._ips.get(str(address)):
             yield described(one, text)
-        for network, other in self._networks:
-            if address.version == network.version and address in network:
-                yield described(other, text)
+        for other in self._networks.of(address):
+            yield described(other, text)
 
     def text(self, text: str) -> Iterator[dict[str, Any]]:
         """Yield the addresses, names and paths in a command line, or in a line of a hosts file."""

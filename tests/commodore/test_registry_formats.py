@@ -59,9 +59,11 @@ class Layout(NamedTuple):
         return run(self.artefact, keys, self.source)
 
 
-def account(revision: int = 3, size: int = 80) -> bytes:
-    """F of an account: revision, logon, password set, expiry, failed logon, RID 1001, group 513, flags, country, failures, logons."""
-    raw = pack("<HHI", revision, 1, 0) + when(THIRD) + bytes(8) + when(FIRST) + pack("<Q", 0x7FFFFFFFFFFFFFFF) + when(SECOND)
+def account(revision: int = 3, size: int = 80, more: int = 0) -> bytes:
+    """F of an account: revision, at 6 how many bytes follow, logon, password set, expiry, failed logon, RID 1001, group 513, flags,
+    country, failures, logons.
+    """
+    raw = pack("<HHHH", revision, 1, 0, more) + when(THIRD) + bytes(8) + when(FIRST) + pack("<Q", 0x7FFFFFFFFFFFFFFF) + when(SECOND)
     raw += pack("<IIHHHHHH", 1001, 513, 0x0211, 0, 0, 0, 2, 7)
     return raw.ljust(size, b"\0")[:size]
 
@@ -78,6 +80,11 @@ def group(count: int = 1, size: int = 10) -> bytes:
     member = bytes.fromhex("010100000000000512000000")
     head = pack("<I", 544) + bytes(12) + pack("<IIIIIIIII", 0, size, 0, 0, 0, 0, 12, len(member), count)
     return head + wide("Admin").ljust(12, b"\0") + member
+
+
+def failures(*actions: tuple[int, int]) -> bytes:
+    """SERVICE_FAILURE_ACTIONS of 32 bits: reset in seconds, message, command, number, pointer; then type and milliseconds of each."""
+    return pack("<5I", 86400, 0, 1, len(actions), 20) + b"".join(pack("<II", *action) for action in actions)
 
 
 def cache(header: int = 0x34, mark: bytes = b"10ts") -> bytes:
@@ -305,6 +312,27 @@ LAYOUTS = [
         {TASK: {"Path": "\\Helper"}},
     ),
     Layout(
+        "services",
+        SYSTEM,
+        "ControlSet001\\Services\\s",
+        "FailureActions",
+        failures((1, 60000), (3, 0), (0, 0)),
+        {
+            "escadre.settings": [
+                "FailureActions=restart after 60000 ms, run command after 0 ms, none, failures are forgotten after 86400 s"
+            ],
+            "service.name": "s",
+        },
+        (
+            failures((1, 60000), (3, 0))[:-8],
+            failures((1, 60000)) + bytes(8),
+            failures((5, 60000)),
+            failures((1, 60000))[:19],
+            pack("<IxxxxQQQQ", 86400, 0, 0, 1, 40) + pack("<II", 1, 0),  # pointers of 64 bits
+            b"",
+        ),
+    ),
+    Layout(
         "sam_users",
         SAM,
         "SAM\\Domains\\Account\\Users\\000003E9",
@@ -320,7 +348,7 @@ LAYOUTS = [
             "escadre.account.flags": ["disabled", "normal", "password does not expire"],
             "escadre.settings": ["FailedLogons=2"],
         },
-        (account(4), account(1), account(size=72), account(size=88)),
+        (account(4), account(1), account(size=72), account(size=88), account(more=8), account(more=16, size=88), account()[:6]),
         {
             "SAM\\Domains\\Account": {"V": Value("", BINARY, bytes(40) + bytes.fromhex("010400000000000515000000") + pack("<3I", 1, 2, 3))},
             "SAM\\Domains\\Account\\Users\\000003E9": {"V": Value("", BINARY, names())},
@@ -362,6 +390,24 @@ LAYOUTS = [
         shellitems.root("{20D04FE0-3AEA-1069-A2D8-08002B30309D}") + bytes(2),
         {"escadre.shell.path": "My Computer"},
         (b"\x14\0\x1f", pack("<H", 0x200) + bytes(20), bytes(2), b""),
+    ),
+    Layout(
+        "shell_bags",
+        NTUSER,
+        "Software\\Microsoft\\Windows\\Shell\\BagMRU",
+        "0",
+        shellitems.zip_folder("loot") + bytes(2),
+        {"escadre.shell.path": "loot", "escadre.shell.items": ["loot (zip folder, modified 10/31/2026 19:03:08 local time)"]},
+        (pack("<H", 96) + shellitems.zip_folder("loot")[2:96], pack("<H", 40) + shellitems.zip_folder("loot")[2:40][:20]),
+    ),
+    Layout(
+        "shell_bags",
+        NTUSER,
+        "Software\\Microsoft\\Windows\\Shell\\BagMRU",
+        "0",
+        shellitems.old_zip_folder("loot") + bytes(2),
+        {"escadre.shell.path": "loot", "escadre.shell.items": ["loot (zip folder, modified 10/31/26 19:03 local time)"]},
+        (pack("<H", 70) + shellitems.old_zip_folder("loot")[2:70],),
     ),
     Layout(
         "last_visited_mru",
@@ -442,6 +488,7 @@ OTHERS = {
     "file.path",
     "network.name",
     "process.executable",
+    "service.name",
     "url.full",
 }
 """fields that the name of the value, its key or another value gives"""

@@ -397,9 +397,16 @@ def test_accounts_have_the_times_and_counters_of_regipy_and_plaso_and_no_hash(co
     assert not any("data" in name or "hash" in name for record in records for name in record)
 
 
+WITHOUT_CASE = {
+    *("appcertdlls", "appcompatflags", "appinitdlls", "appkeys", "comdlg32", "muicache", "pending_file_rename", "pslogging", "putty"),
+    *("recentdocs", "runmru", "shares", "sysinternals", "usrclass_classes_installer"),
+}
+"""files in the folder of regipy's plugins that have no validation case"""
+
+
 def test_the_coverage_table_names_every_plugin_of_regipy_and_only_artefacts_that_exist(corpus):
     listed = load_data("commodore.artefacts.windows.registry", "coverage.yaml")
     cases = json.loads((corpus / "truth-shared/regipy_expected.json").read_text())["validation_cases"]
-    assert {case["plugin"] for case in cases} == set(listed["regipy"])
+    assert {case["plugin"] for case in cases} | WITHOUT_CASE == set(listed["regipy"])
     named = {name for topics in listed.values() for found in topics.values() if isinstance(found, list) for name in found}
     assert named - set(catalogue.artefacts()) == set()

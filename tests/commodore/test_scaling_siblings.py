@@ -1,10 +1,12 @@
 """What has no golden file to repeat grows no faster than its size either: hives, findings, indicators, Sigma rules, queries.
 
-Work is the number of calls, of Python and of C functions, as in `test_scaling.py`.
+Subjects are those that the tools know: each type of indicators, each modifier of Sigma, each form of a query. Work is the number of
+calls, of Python and of C functions, as in `test_scaling.py`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -12,12 +14,15 @@ import pytest
 from commodore import catalogue
 from commodore.detection import Detection
 from commodore.detection.findings import folded
+from commodore.detection.sigma.values import _KNOWN
 from commodore.engine import reading
 from commodore.evidence import Evidence
 from commodore.hits import DetectionRule, Hit
 from commodore.readers.calls import CallCount
 from eye.query.kibana import to_kibana
+from eye.query.syntax import forms
 from fixtures.hives.writer import Image, Key
+from scout.formats.indicator_forms import TYPES
 from tests.commodore.damage import HOST
 from tests.commodore.test_scaling import FIXED, SLACK
 
@@ -70,24 +75,32 @@ def test_a_hive_with_more_of_something(form):
 
 
 INDICATORS = {
-    "hashes": lambda i: f"{i:064x}",
-    "addresses": lambda i: f"198.51.{i // 256 % 256}.{i % 256}",
-    "domains": lambda i: f"host{i}.update.example",
-    "paths": lambda i: f"C:\\Temp\\{i}.exe",
+    "md5": lambda i: f"{i:032x}",
+    "sha1": lambda i: f"{i:040x}",
+    "sha256": lambda i: f"{i:064x}",
+    "ip": lambda i: f"198.51.{i // 256 % 256}.{i % 256}",
+    "cidr": lambda i: f"10.{i // 256 % 256}.{i % 256}.0/24",
+    "domain": lambda i: f"host{i}.update.example",
+    "url": lambda i: f"https://host{i}.update.example/a?b={i}",
+    "path": lambda i: f"C:\\Temp\\{i}.exe",
+    "filename": lambda i: f"helper{i}.exe",
+    "mutex": lambda i: f"Global\\helper{i}",
+    "pipe": lambda i: f"\\\\.\\pipe\\helper{i}",
 }
+"""an indicator of each type that `scout` knows"""
 
 
-@pytest.mark.parametrize("kind", INDICATORS)
+@pytest.mark.parametrize("kind", TYPES)
 def test_more_indicators(kind, tmp_path):
     def work(n: int) -> Callable[[], object]:
         path = tmp_path / f"{n}.txt"
         path.write_text("\n".join(map(INDICATORS[kind], range(n))))
         return lambda: Detection.load(iocs=[path])
 
-    linear(work, 2000)
+    linear(work, 700)
 
 
-@pytest.mark.parametrize("kind", INDICATORS)
+@pytest.mark.parametrize("kind", TYPES)
 def test_a_longer_record_and_more_indicators_of_which_it_holds_all(kind, tmp_path):
     def work(n: int) -> Callable[[], object]:
         path = tmp_path / f"{n}.txt"
@@ -99,6 +112,12 @@ def test_a_longer_record_and_more_indicators_of_which_it_holds_all(kind, tmp_pat
     linear(work, 200)
 
 
+RULE_OF = {
+    "title": "R",
+    "id": "7d3c4f2e-9a51-4c1b-8e57-000000000001",
+    "level": "high",
+    "logsource": {"product": "linux", "service": "sshd"},
+}
 RULE = """title: Rule {n}
 id: 7d3c4f2e-9a51-4c1b-8e57-{n:012x}
 level: high
@@ -108,6 +127,43 @@ detection:
   keywords: [{words}]
   condition: selection or keywords
 """
+
+
+ODD = {
+    "cidr": lambda i: f"10.{i // 256}.{i % 256}.0/24",
+    **dict.fromkeys(("lt", "lte", "gt", "gte"), str),
+    "fieldref": lambda _: "process.name",
+}
+"""values of modifiers that do not take every word"""
+
+
+@pytest.mark.parametrize("modifier", sorted(_KNOWN))
+@pytest.mark.parametrize("more", ["values", "length", "times"])
+def test_each_modifier_with_more_values_longer_ones_and_written_many_times(modifier, more, tmp_path):
+    """Either the rule is refused, or loading it and testing a record with it costs no more than its length allows."""
+
+    def work(n: int) -> Callable[[], object]:
+        path = tmp_path / f"{n}.yml"
+        value = ODD.get(modifier, lambda i: f"word {i} -x")
+        values = [value(i) for i in range(n if more == "values" else 1)]
+        given = values[0] * n if more == "length" else values
+        if modifier == "exists":
+            given = True
+        path.write_text(
+            json.dumps(
+                RULE_OF | {"detection": {"a": {"user.name" + f"|{modifier}" * (n if more == "times" else 1): given}, "condition": "a"}}
+            )
+        )
+        record = {"escadre.id": "0" * 32, "process.name": "sshd", "user.name": "word 1 -x " * n, "message": "x"}
+
+        def tried() -> None:
+            detection = Detection.load([path], cache=tmp_path / f"cache-{n}")
+            assert detection.loaded or detection.refused
+            detection.match(catalogue.artefacts()["auth_log"].artefact, [record] * 5, HOST)
+
+        return tried
+
+    linear(work, 60)
 
 
 @pytest.mark.parametrize("form", ["rules", "values", "records"])
@@ -137,7 +193,10 @@ QUERIES = {
     "backslashes": lambda n: "\\" * n,
     "colons": lambda n: "a:" * n,
     "ranges": lambda n: "process.pid:[1 TO 2] " * (n // 2),
+    **{form: lambda n, form=form: f"{form} " * (n // 4) for form in forms()},
+    **{f"OR: {form}": lambda n, form=form: " OR ".join([f"({form})"] * (n // 4)) for form in forms()},
 }
+"""odd texts, and each form that the help of the Eye names, many times over"""
 
 
 @pytest.mark.parametrize("form", QUERIES)

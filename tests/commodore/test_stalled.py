@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import signal
+import sys
 import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
 
 import pytest
 
@@ -31,17 +36,32 @@ def test_a_worker_that_gets_little_time_is_not_given_up(silent: float, used: flo
     assert worker.stalled(silent, 60.0) is stalled
 
 
-@pytest.mark.parametrize(
-    "work", [time.sleep, lambda seconds: [None for _ in iter(time.process_time, None) if time.process_time() > seconds]]
-)
-def test_one_that_sleeps_and_one_that_loops_are(work) -> None:
-    process = multiprocessing.get_context("fork").Process(target=work, args=(30,))
+def _work(started: Event) -> None:
+    started.set()
+    for _ in itertools.count():
+        pass
+
+
+def _sleep(started: Event) -> None:
+    started.set()
+    signal.pause()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signal.pause")
+@pytest.mark.parametrize(("work", "limit"), [(_sleep, 60.0), (_work, 1.1)])
+def test_one_that_sleeps_and_one_that_loops_are(work: Callable[[Event], None], limit: float) -> None:
+    """The silence is a number; what the process did meanwhile is counted by the system."""
+    started = multiprocessing.get_context("fork").Event()
+    process = multiprocessing.get_context("fork").Process(target=work, args=(started,))
     process.start()
     try:
-        worker, began = WorkerProcess(process, None, None), time.monotonic()  # type: ignore[arg-type]
-        while not worker.stalled(time.monotonic() - began, 2.0):
-            assert time.monotonic() - began < 25
-            time.sleep(0.05)
+        worker = WorkerProcess(process, None, None)  # type: ignore[arg-type]
+        started.wait()
+        assert not worker.stalled(1.0, limit)
+        while work is _work and pool._processor_time(process) - (worker.spent or 0) < limit - 1:
+            time.sleep(0.01)
+        assert not worker.stalled(limit, limit)
+        assert worker.stalled(limit + 0.1, limit)
     finally:
         process.kill()
         process.join()

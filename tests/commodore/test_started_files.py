@@ -71,6 +71,15 @@ def test_a_script_as_its_package_brought_it_may_use_any_folder(tmp_path: Path) -
     assert foreign[:2] == ("L072", "high") and "loads a script from the network" in foreign[2]
 
 
+def test_a_rule_as_its_package_brought_it_is_expected_unless_it_is_grave(tmp_path: Path) -> None:
+    path = "var/lib/polkit-1/localauthority/10-vendor.d/vendor.pkla"
+    rule = b"[x]\nIdentity=unix-group:sudo\nAction=org.vendor.upgrade\nResultAny=no\nResultActive=yes\n"
+    grave = rule.replace(b"Any=no", b"Any=yes")
+    assert not found(host(tmp_path / "same" / "srv1", {path: rule}, {path: rule}), tmp_path / "a")
+    assert [f[:2] for f in found(host(tmp_path / "own" / "srv1", {path: rule}, {}), tmp_path / "b")] == [("L068", "medium")]
+    assert [f[:2] for f in found(host(tmp_path / "grave" / "srv1", {path: grave}, {path: grave}), tmp_path / "c")] == [("L068", "high")]
+
+
 @pytest.mark.parametrize(
     ("path", "severity"), [("usr/bin/tool", "high"), ("lib/systemd/system/vendor.service", "high"), ("usr/share/doc/vendor/x", "medium")]
 )

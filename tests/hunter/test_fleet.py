@@ -183,6 +183,8 @@ def test_the_report_has_every_action_its_reason_and_its_proof_and_escapes_eviden
         for change in a["changes"]:
             assert change["before"]["sha256"] in text and change["backup"]["sealed_sha256"] in text
     assert record["journal"]["head"] in text and record["seal"] in text
+    assert [len(a["said"]) for a in record["actions"]] == [len(a["why"]) for a in record["actions"]]
+    assert text.count("was planted: no") == 2  # the sentences of its findings
     assert "\x1b" not in text and "\u202e" not in text
     if form == "html":
         page = Tags()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hunter.record import proofs
 from scout.archive.custody import WantedItem
 from scout.archive.writer import ArchiveWriter
 from scout.console import run
@@ -74,9 +75,12 @@ def moved(bench, kind: str, path: str) -> None:
 
 def test_a_whole_collection_of_the_profile_proves_it(bench) -> None:
     bench.plan_here()
-    code, found = verified(bench, collect(bench, "before"))
+    before = collect(bench, "before")
+    code, found = verified(bench, before)
     assert (code, {gone for gone, _ in found.values()}) == (1, {False})
     assert hunt("apply", bench.plan, "--root", bench.root, "--yes")[0] == 0
+    told = hunt("verify", bench.plan, "--archive", before, "-i", bench.key, "--no-detect")[2]
+    assert "before the plan was applied" in told and not proofs.proofs_of(bench.plan).exists(), told
     after = collect(bench, "after")
     assert verified(bench, after) == (0, dict.fromkeys(found, (True, "gone")))
     assert "All gone: 5 targets looked at." in hunt("verify", bench.plan, "--archive", after, "-i", bench.key)[1]

@@ -53,3 +53,10 @@ def test_stores_of_keys_and_lists_of_credentials_are_known(what: str, data: byte
 @pytest.mark.parametrize(("what", "data"), EVIDENCE.items())
 def test_what_only_looks_like_them_is_evidence(what: str, data: bytes) -> None:
     assert not secrets.found(data, lambda: data, len(data))
+
+
+@pytest.mark.parametrize("what", ["htpasswd", "JSON Web Key", "service account", "git"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_byte_order_mark_and_wide_characters_hide_none(what: str, encoding: str) -> None:
+    data = SECRETS[what].decode().encode(encoding)
+    assert secrets.found(data, lambda: data, len(data))

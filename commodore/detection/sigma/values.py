@@ -40,9 +40,11 @@ class Unsupported(Exception):  # noqa: N818  (it becomes a refusal with a line)
 def field_test(key: str, value: Any) -> Node:
     """Return the node of `CommandLine|contains|all: [a, b]`. An empty field name makes a keyword. Raises Unsupported."""
     field, *modifiers = key.split("|")
-    for m in modifiers:
+    for number, m in enumerate(modifiers):
         if m not in _KNOWN:
             raise Unsupported(f"modifier `{m}` is not supported", key)
+        if m in modifiers[:number]:  # each `base64offset` makes three texts of one
+            raise Unsupported(f"modifier `{m}` is written twice", key)
     if "neq" in modifiers:
         return negation(field_test("|".join([field, *(m for m in modifiers if m != "neq")]), value))
     values = value if isinstance(value, list) else [value]

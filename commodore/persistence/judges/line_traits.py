@@ -39,15 +39,17 @@ def _compiled(options: LineTraits) -> tuple[tuple[Suspicion, Any], ...]:
 
 
 def judge(row: RowText, entry: AutostartEntry, options: LineTraits) -> Judgement | None:
-    """Judge the line by the worst trait that it has."""
+    """Judge the line by the worst trait that it has; of a file that is as its package brought it, by the grave ones alone."""
     line = entry.text("escadre.line")
     joined = entry.texts("escadre.settings")  # with the lines that this one is joined with
     texts = [text[:LONGEST] for text in (line, *joined)]
     found = [("it", suspicion) for suspicion, pattern in _compiled(options) if any(pattern.search(text) for text in texts)]
-    if entry.record.get("escadre.line_hidden"):
+    path = entry.text("file.path")
+    if path.startswith("/") and entry.context.files.of(path).vouched:
+        found = [(subject, suspicion) for subject, suspicion in found if suspicion.severity == "high"]
+    elif entry.record.get("escadre.line_hidden"):
         found.append(HIDDEN_LINE)
     severity, words = worst(found, "low") or EXPECTED
-    path = entry.text("file.path")
     number = entry.record.get("escadre.line_number")
     shown = joined[0] if line.endswith("\\") and joined else line.strip()
     reason = _REASON(

@@ -17,6 +17,11 @@ Withheld = Callable[[str, int], str]
 """name and type number of a value → why its data is withheld, '' to keep it"""
 
 
+IN_ADDRESS = "the password in an address"
+_ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*:[\\/]{2}[^\\/?#:@\s]*):[^\\/?#\s]*@")
+_TYPED = re.compile(r"(?i)(?!mailto:)([^\\/?#:@\s]+):[^\\/?#\s]*@")
+
+
 class _Rule(NamedTuple):
     literal: str
     """the longest text that each path of the key has, in lower case: most paths are passed over by it"""
@@ -75,6 +80,16 @@ def withheld_orphan(name: str, kind: int) -> str:
     return next(
         (rule.why for rule in _rules() if rule.orphans and rule.values.fullmatch(low) and (rule.literal or kind in PASSWORD_TYPES)), ""
     )
+
+
+def without_password(text: str, *, typed: bool = False) -> str:
+    """Return a text with `***` in place of the password of each address (`ftp://user:password@host`, RFC 3986, 3.2.1). `typed`: the text is
+    an address, which somebody may have typed without `ftp://`.
+    """
+    if "@" not in text:
+        return text
+    made = _ADDRESS.sub(r"\1:***@", text)
+    return _TYPED.sub(r"\1:***@", made, count=1) if typed and made == text and _TYPED.match(text) else made
 
 
 @cache

@@ -13,7 +13,7 @@ import orjson
 
 from commodore.readers.hives.fields import LARGEST_VALUE
 from commodore.readers.hives.places import Mount, key_place
-from commodore.readers.hives.secrets import Withheld, may_withhold
+from commodore.readers.hives.secrets import IN_ADDRESS, Withheld, may_withhold, without_password
 from commodore.sentence import PLAIN, SIMPLE, form_above, form_last, form_within, short, shown
 from scout.formats.regf.data import filetime, type_name, typed
 from scout.formats.regf.recovery import UNKNOWN
@@ -93,6 +93,8 @@ def _data(kind: int, raw: bytes) -> tuple[dict[str, Any], str]:
         raw = raw[:LARGEST_VALUE]
         made["escadre.cut"] = ["registry.data.strings", "registry.data.bytes"]
     texts, whole = typed(kind, raw)
+    if b"@\0" in raw and (shorter := [without_password(text) for text in texts]) != texts:
+        texts, whole, made["escadre.registry.withheld"] = shorter, True, IN_ADDRESS
     if not whole:
         made["registry.data.bytes"] = b64encode(raw).decode("ascii")
     if texts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -78,7 +78,11 @@ def _action(action: Mapping[str, Any]) -> dict[str, Any]:
         {"what": str(c["what"]), "rows": list(_before_after(dict(c["before"]), dict(c["after"]))), "backup": {**c["backup"]}}
         for c in action["changes"]
     ]
-    return {**_texts(action, _ACTION), "why": [str(why) for why in action["why"]], "changes": changes}
+    return {**_texts(action, _ACTION), "why": _listed(action["why"]), "said": _listed(action.get("said", ())), "changes": changes}
+
+
+def _listed(values: Iterable[object]) -> list[str]:
+    return [str(value) for value in values]
 
 
 def _before_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -34,6 +34,8 @@ _VIEWS = {0x23A3DFD5: "Search Results", 0x23FEBBEE: "Known Folder"}
 """signatures of views and their names, where the properties have none"""
 _STORAGE, _STORED = 0x10312005, 0x07192006
 """signatures of what is reached by MTP: the storage of a phone or camera, and a folder or file in it"""
+_ZIP_TIME = re.compile(r"N/A|\d\d/\d\d/\d{4}  \d\d:\d\d:\d\d")
+_OLD_ZIP_TIME = re.compile(r"\d\d/\d\d/\d\d  \d\d:\d\d")
 _PATH = re.compile(rb"(?:[A-Za-z]\0:|\\\0\\)\0")
 """beginning of a path in UTF-16"""
 
@@ -43,7 +45,7 @@ class ShellItem(NamedTuple):
 
     kind: str
     """folder (of the shell), volume, directory, file, network, address, control panel, property view, device storage and device
-    file (of a phone or camera), unknown"""
+    file (of a phone or camera), zip folder (in a ZIP archive), unknown"""
     name: str
     created: str = ""
     modified: str = ""
@@ -53,12 +55,15 @@ class ShellItem(NamedTuple):
     sequence: int = 0
     short: str = ""
     """name of the 8.3 form, where it differs"""
+    local: str = ""
+    """last change as a ZIP archive has it: month/day/year and local time"""
 
     def __str__(self) -> str:
         """Return the item in words: name, kind, times and MFT reference."""
         times = (f"{word} {time}" for word, time in zip(("created", "modified", "accessed"), self[2:5], strict=True) if time)
         entry = (f"MFT {self.entry}-{self.sequence}",) if self.entry else ()
-        return f"{self.name} ({', '.join((self.kind, *times, *entry))})"
+        local = (f"modified {self.local} local time",) if self.local else ()
+        return f"{self.name} ({', '.join((self.kind, *times, *local, *entry))})"
 
 
 def shell_items(data: bytes) -> list[ShellItem]:
@@ -104,6 +109,8 @@ def shell_path(items: Iterable[ShellItem]) -> str:
 
 
 def _item(raw: bytes) -> ShellItem:
+    if (zipped := _zipped(raw)) is not None:
+        return zipped
     kind = raw[2]
     group = kind & 0x70
     if kind == 0x1F:
@@ -126,6 +133,22 @@ def _item(raw: bytes) -> ShellItem:
     if kind == 0x00 and len(raw) > 10:
         return _view(raw)
     return ShellItem("unknown", f"(class {kind:#04x}, {len(raw)} bytes)")
+
+
+def _zipped(raw: bytes) -> ShellItem | None:
+    """Return a folder within a ZIP archive; None for another item. It is known by the text of its time, whatever its class (as a rule
+    0x52): at 24 with a year of two digits (Windows XP), at 36 with one of four, or `N/A` (Windows 10). At 60 or 84 stand the lengths of
+    two texts, without their end marks, and the texts behind them: its name, and a second one that is not read.
+    """
+    for at, pattern, lengths in ((36, _ZIP_TIME, 84), (24, _OLD_ZIP_TIME, 60)):
+        if len(raw) >= lengths + 8 and pattern.fullmatch(when := text(raw[at : at + 42])):
+            first, _ = unpack_from("<II", raw, lengths)
+            start = lengths + 8
+            if start + 2 * first > len(raw):
+                raise ValueError(f"the name of a folder in a ZIP archive is cut: {first:,} characters in an item of {len(raw)} bytes")
+            local = "" if when == "N/A" else " ".join(when.split())
+            return ShellItem("zip folder", text(raw[start : start + 2 * first]), local=local)
+    return None
 
 
 def _root(raw: bytes) -> ShellItem:

@@ -15,6 +15,8 @@ from commodore.artefact import Artefact, Problem, Record
 from commodore.evidence import Evidence
 from commodore.fence import fenced
 from commodore.host import Host
+from commodore.readers.appended import AppendedOrder
+from commodore.readers.instants import seconds
 from commodore.readers.lines import pieces, text
 from commodore.sentence import sentence
 
@@ -71,10 +73,6 @@ _TYPES = (
     "DEAD_PROCESS",
     "ACCOUNTING",
 )
-_RESETS = (1, 2, 3, 4)
-"""types of entries behind which a time may be earlier: run level, boot, new time, old time"""
-BACKWARDS = 300
-"""seconds that an entry may be older than one before it: programs write at the same time, and clocks are corrected"""
 _ENOUGH = 64 * 400
 """Bytes from which the layout is recognised."""
 
@@ -100,9 +98,9 @@ _LAYOUTS = (
 )
 
 
-def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa: ARG001
+def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:
     failed = evidence.name.startswith("btmp")
-    order = AppendedOrder() if evidence.name.startswith(("wtmp", "btmp")) else None
+    order = AppendedOrder(seconds(host.collected)) if evidence.name.startswith(("wtmp", "btmp")) else None
     layout, offset, held, skipped = None, 0, b"", 0
     for piece in chain(_pieces(evidence), [None]):
         if isinstance(piece, Problem):
@@ -124,6 +122,9 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
             skipped += gap
         yield from fenced(range(start, at, layout.size), partial(_locator, offset), partial(_entry, held, offset, layout, failed, order))
         held, offset = held[at:], offset + at
+    if order is not None:
+        written, changed = (seconds(evidence.facts.get(name)) for name in ("mtime", "ctime"))
+        yield from order.ends(written if written is not None and changed is not None and changed > written else None)
     if layout and held:
         noun = "byte" if len(held) == 1 else "bytes"
         yield Problem(f"{len(held)} {noun} at the end: no whole entry of {layout.size} bytes", str(offset))
@@ -185,32 +186,6 @@ def _entry(held: bytes, offset: int, layout: _Layout, failed: bool, order: Appen
     if isinstance(item, Record) and _disagrees(item.fields):
         named = item.fields["source.address"]
         yield Problem(f"the host field says {named}, the address field {item.fields['source.ip']}", item.locator)
-
-
-class AppendedOrder:
-    """The order of the entries of a file to which programs only append (wtmp, btmp): no empty slot before an entry, no time set back."""
-
-    def __init__(self) -> None:
-        self._wiped: list[int] = []
-        self._last = 0
-
-    def contradictions(self, offset: int, kind: int, seconds: int, *, empty: bool) -> Iterator[Problem]:
-        """Take the next slot; yield what does not fit to those before. A boot or a change of the clock begins a new order."""
-        if empty:
-            self._wiped.append(offset)
-            return
-        if self._wiped:
-            first, count = self._wiped[0], len(self._wiped)
-            noun = "slot was" if count == 1 else "slots were"
-            yield Problem(f"{count} {noun} wiped: empty, with entries behind", str(first), kind="wtmp-wiped")
-            self._wiped = []
-        if kind in _RESETS:
-            self._last = 0
-        elif 0 < seconds < self._last - BACKWARDS:
-            earlier = f"its time is {self._last - seconds:,} s before that of an entry before it, and the clock was not changed"
-            yield Problem(earlier, str(offset), kind="wtmp-order")
-            self._last = seconds
-        self._last = max(self._last, seconds)
 
 
 def expected(evidence: Evidence) -> int:

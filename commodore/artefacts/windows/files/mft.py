@@ -99,6 +99,9 @@ _MOST_KNOWN = 20_000
 
 _MIRRORED = 4
 """entries of which $MFTMirr has a copy"""
+_NUMBERED = 48
+"""offset of the fixups in an entry that has its own number before them (NTFS 3.1)"""
+_CHANGED = "mft-changed"
 
 Extensions = dict[int, list[MftEntry]]
 
@@ -110,6 +113,7 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     volume = evidence.source[:2] if evidence.source[1:2] == ":" else ""
     folders, extensions, known = _directories(evidence, size, volume)
     strange = damaged = 0
+    strays: dict[int, int] = {}
 
     def entry(numbered: tuple[int, bytes]) -> tuple[Record | Problem, ...]:
         nonlocal damaged, strange
@@ -117,6 +121,9 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
         if raw[:4] in _SIGNATURES and len(raw) == size:
             entry = known.pop(number, None) or ntfs.read(raw)
             state = "allocated" if entry.flags & ntfs.IN_USE else "deleted"
+            own = int.from_bytes(raw[44:48], "little") if raw[4] >= _NUMBERED else 0
+            if own and own != number & 0xFFFFFFFF and state == "allocated" and len(strays) < _MOST_KNOWN:
+                strays[number] = own
             damaged += entry.damaged and state == "allocated"
             fields = _fields(number, entry, _own(entry, extensions.get(number)), folders)
             return (Record(fields["file.inode"], fields, state),)
@@ -129,11 +136,12 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     if evidence.offset == 0:
         yield from _unlike_mirror(evidence, size)
     if strange:
-        yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty")
+        yield Problem(f"{strange} entries are neither FILE nor BAAD nor empty", kind=_CHANGED)
+    if moved := sum(own in strays for own in strays.values()):  # else it is a remnant: the entry of that number is at its place
+        yield Problem(f"{moved} entries have the number of another place in the table", kind=_CHANGED)
     if damaged:
-        yield Problem(
-            f"{damaged} entries in use hold what cannot be, or sectors of another write (fixups): `escadre.mft.damaged` marks them"
-        )
+        reason = f"{damaged} entries in use hold what cannot be, or sectors of another write (fixups): `escadre.mft.damaged` marks them"
+        yield Problem(reason, kind=_CHANGED)
 
 
 def _unlike_mirror(evidence: Evidence, size: int) -> Iterator[Problem]:
@@ -148,7 +156,8 @@ def _unlike_mirror(evidence: Evidence, size: int) -> Iterator[Problem]:
                 yield Problem(f"$MFTMirr is cut: its copy of entry {number} has {len(copy)} of {size} bytes", str(number))
                 return
             if own != copy:
-                yield Problem(f"entry {number} is not what $MFTMirr has of it: one of the two was changed by other means", str(number))
+                reason = f"entry {number} is not what $MFTMirr has of it: one of the two was changed by other means"
+                yield Problem(reason, str(number), kind=_CHANGED)
 
 
 def _entries(evidence: Evidence, size: int, *, directories: bool = False) -> Iterator[tuple[int, bytes]]:

@@ -195,7 +195,8 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     for chunk in chunks:
         if chunk.odd:
             yield Problem(chunk.odd, f"chunk/{chunk.place}", kind=chunk.kind)
-    yield from contradictions(data, chunks)
+    yield from (odd := list(contradictions(data, chunks)))
+    mixed = any(problem.kind == "evtx-mixed" for problem in odd)
     sound = [c for c in chunks if c.ids and not c.gaps and not c.odd and not c.hidden]
     left = [c for c in chunks if c.ids and (c.gaps or c.odd or c.hidden)]
     view = memoryview(data)
@@ -207,9 +208,9 @@ def parse(evidence: Evidence, host: Host) -> Iterator[Record | Problem]:  # noqa
     yield from _once_more(data, lost)
     for chunk in chunks:
         if chunk.missing:
-            yield Problem(
-                f"promised by the chunk header, not there: records {_ranges(chunk.missing)}", f"chunk/{chunk.place}", len(chunk.missing)
-            )
+            reason = f"promised by the chunk header, not there: records {_ranges(chunk.missing)}"
+            undamaged = chunk.ids and not (chunk.gaps or chunk.odd or chunk.differing or mixed)
+            yield Problem(reason, f"chunk/{chunk.place}", len(chunk.missing), kind="evtx-record-gap" if undamaged else "")
 
 
 def _cut(evidence: Evidence, data: bytes) -> str:

@@ -35,10 +35,11 @@ def _user(at: At, key: Key) -> Made:
     if facts is None:
         return None  # the key of the names
     raw = facts.raw
-    if len(raw) != 80 or unpack_from("<H", raw)[0] not in (2, 3):
+    if len(raw) < 80 or len(raw) != 80 + unpack_from("<H", raw, 6)[0] or unpack_from("<H", raw)[0] not in (2, 3):
         return [
             Problem(
-                f"account facts of {len(raw)} bytes, revision {raw[:2].hex()}: only 80 bytes of revision 2 and 3 are known",
+                f"account facts of {len(raw)} bytes, revision {raw[:2].hex()}: only 80 bytes of revision 2 and 3 are known, and what they "
+                "say to follow",
                 key.name,
                 lost=1,
             )
@@ -108,4 +109,5 @@ ARTEFACT, parse, expected = registry_artefact(
         "[MS-SAMR] 2.2.1.12 USER_ACCOUNT Codes",
         "Syskey and the SAM, C. Nelson, B. D. Mullins",
     ),
+    version=2,
 )

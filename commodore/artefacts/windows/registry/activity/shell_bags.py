@@ -59,6 +59,6 @@ ARTEFACT, parse, expected = registry_artefact(
     action="folder-view-observed",
     attack=("T1083",),
     message="[{user.name}|The user] saw the folder {escadre.shell.path!q} in Explorer[, last at {@timestamp}].",
-    version=2,
+    version=3,
     sources=(*SHELL_SOURCES, "Using shellbag information to reconstruct user activities, Y. Zhu, P. Gladyshev, J. James"),
 )

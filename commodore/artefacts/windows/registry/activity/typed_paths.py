@@ -2,6 +2,7 @@ r"""TypedPaths: paths that a user typed into the address bar of Explorer."""
 
 from __future__ import annotations
 
+from commodore.readers.hives.secrets import without_password
 from commodore.registry import At, each_value, registry_artefact
 from commodore.registry.mru import MRU_FIELDS, MRU_TIMES, placed
 from scout.formats.regf import Value
@@ -11,7 +12,7 @@ def _entry(at: At, value: Value) -> dict[str, object] | None:
     number = value.name[3:]
     if not number.isdecimal() or not value.text:
         return None
-    return placed(at, int(number) - 1) | {"file.path": value.text}
+    return placed(at, int(number) - 1) | {"file.path": without_password(value.text, typed=True)}
 
 
 ARTEFACT, parse, expected = registry_artefact(
@@ -30,4 +31,5 @@ ARTEFACT, parse, expected = registry_artefact(
     attack=("T1083",),
     message="[{user.name}|The user] typed {file.path!q} into Explorer[, at {@timestamp}].",
     sources=("Explorer keys, libyal winreg-kb",),
+    version=2,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from commodore.readers.hives.secrets import IN_ADDRESS, without_password
 from commodore.readers.hives.typed import exact_time
 from commodore.registry import VALUE_FIELDS, At, KeyReading, registry_artefact
 from commodore.registry.mru import MRU_FIELDS
@@ -23,7 +24,9 @@ def _entry(at: At, value: Value) -> dict[str, Any] | None:
         return None
     place = int(number) - 1
     first = at.found.key.last_written if place == 0 else None
-    return {"@timestamp": at.prepared.get(value.name.lower(), first), "escadre.mru.position": place, "url.full": value.text}
+    made = {"@timestamp": at.prepared.get(value.name.lower(), first), "escadre.mru.position": place}
+    address = without_password(value.text, typed=True)
+    return made | {"url.full": address, "escadre.registry.withheld": None if address == value.text else IN_ADDRESS}
 
 
 _IE = r"Software\Microsoft\Internet Explorer\TypedURLs"
@@ -36,17 +39,18 @@ ARTEFACT, parse, expected = registry_artefact(
     name="typed_urls",
     title="Addresses typed into Internet Explorer and Edge",
     about="Addresses that a user typed or pasted into the address bar, the last one first. From Windows 8 on each has the time of its last "
-    "visit (TypedURLsTime).",
+    "visit (TypedURLsTime). A password in an address is not shown.",
     proves_not="That the page was shown. A new profile has one or two addresses that nobody typed.",
     keys=(_IE, _EDGE),
     read=KeyReading(
         _entry, (*VALUE_FIELDS, *MRU_FIELDS), lambda key: (value for value in key.values() if value.name[:3].lower() == "url"), None, _times
     ),
-    fields=("url.full",),
+    fields=("url.full", "escadre.registry.withheld"),
     times={"@timestamp": "last visit by TypedURLsTime; without it the last write of the key, for the first address only"},
     category=("web",),
     type=("access",),
     action="recent-item-observed",
     message="[{user.name}|The user] typed {url.full!q} into a browser[, at {@timestamp}].",
     sources=("Internet Explorer keys, libyal winreg-kb",),
+    version=2,
 )

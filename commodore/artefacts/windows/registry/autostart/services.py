@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from struct import iter_unpack, unpack_from
 from typing import Any
 
 from commodore.readers.hives import fields as registry
 from commodore.readers.hives.mount import Mount
-from commodore.registry import COMMAND_FIELDS, At, each_subkey, registry_artefact
+from commodore.registry import COMMAND_FIELDS, At, Made, Part, Problem, each_subkey, registry_artefact
 from scout.formats.regf import Key, Value
 
 _STARTS = {0: "boot", 1: "system", 2: "auto", 3: "demand", 4: "disabled"}
@@ -25,13 +26,16 @@ _TYPES = {
     512: "package service",
 }
 _TEXTS = {"description": "escadre.description", "servicedll": "escadre.service.dll"}
-_SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart")
+_SETTINGS = ("displayname", "objectname", "failurecommand", "delayedautostart", "requiredprivileges", "launchprotected")
 """Values that `escadre.settings` holds under their own names."""
+_ACTIONS = ("none", "restart", "reboot", "run command", "own restart")
+"""SC_ACTION_TYPE"""
 
 
-def _service(at: At, key: Key) -> dict[str, Any]:
+def _service(at: At, key: Key) -> Made:
     """Return the fields of one service."""
     fields: dict[str, Any] = {"service.name": key.name}
+    problems: list[Part | Problem] = []
     parameters = key.subkey("Parameters")
     hosted = parameters.value("ServiceDll") if parameters else None
     for value in (*key.values(), *((hosted,) if hosted else ())):
@@ -42,7 +46,14 @@ def _service(at: At, key: Key) -> dict[str, Any]:
         elif name == "imagepath":
             fields |= at.command(value.text or value.disguised)
         elif name in _SETTINGS:
-            if text := value.text or (str(value.number) if value.number is not None else ""):
+            if text := ", ".join(value.strings):
+                fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
+        elif name == "failureactions":
+            try:
+                text = _failure_actions(value.raw)
+            except ValueError as reason:
+                problems.append(Problem(str(reason), f"{key.name}/{value.name}"))
+            else:
                 fields.setdefault("escadre.settings", []).append(f"{value.name}={text}")
         elif name in ("start", "type"):
             fields |= _number(name, value)
@@ -51,7 +62,20 @@ def _service(at: At, key: Key) -> dict[str, Any]:
     fields["escadre.service.values"] = _lossless(at.hive.at, key, started) or None
     if dll := fields.get("escadre.service.dll"):
         fields["dll.path"] = at.command(dll).get("process.executable", dll)
-    return fields
+    return [Part("", fields), *problems]
+
+
+def _failure_actions(raw: bytes) -> str:
+    """Return what Windows does when the service fails, in words: SERVICE_FAILURE_ACTIONS with pointers of 32 bits, then pairs of action and
+    delay. Raises ValueError for another form.
+    """
+    head, rest = raw[:20], raw[20:]
+    steps = list(iter_unpack("<II", rest[: len(rest) // 8 * 8]))
+    if len(head) < 20 or len(rest) != 8 * unpack_from("<I", head, 12)[0] or any(kind >= len(_ACTIONS) for kind, _ in steps):
+        raise ValueError(f"failure actions of {len(raw)} bytes: only 20 bytes, and 8 for each known action, are known")
+    (reset,) = unpack_from("<I", head)
+    words = [_ACTIONS[kind] + (f" after {delay} ms" if kind else "") for kind, delay in steps]
+    return ", ".join([*words, "failures are never forgotten" if reset == 0xFFFFFFFF else f"failures are forgotten after {reset} s"])
 
 
 def _account(name: str) -> dict[str, str]:
@@ -93,8 +117,8 @@ def _number(name: str, value: Value) -> dict[str, Any]:
 ARTEFACT, parse, expected = registry_artefact(
     name="services",
     title="Services and drivers",
-    about="Every key below Services in every control set: program, account, start type, library of a shared host process, command that "
-    "runs when the service fails. Proves that the service was registered.",
+    about="Every key below Services in every control set: program, account, start type, library of a shared host process, what Windows "
+    "does when it fails, privileges. Proves that the service was registered.",
     proves_not="That the service ever started, or when it was made: the time is the last change of its key, which an update makes too.",
     keys=(r"System\CurrentControlSet\Services",),
     read=each_subkey(_service, counted=True),
@@ -117,6 +141,9 @@ ARTEFACT, parse, expected = registry_artefact(
     attack=("T1543.003",),
     message="The service {service.name!q} ([start type {escadre.service.start}|no start type]) "
     "[runs `{process.command_line}`|has no image path].",
-    sources=("HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn", "CreateServiceW, Microsoft Win32"),
-    version=3,
+    sources=(
+        "HKLM\\SYSTEM\\CurrentControlSet\\Services Registry Tree, Microsoft Learn",
+        "CreateServiceW and SERVICE_FAILURE_ACTIONS, Microsoft Win32",
+    ),
+    version=4,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import error, unpack_from
 from typing import Any
 
+from commodore.readers.hives.task_triggers import task_triggers
 from commodore.registry import COMMAND_FIELDS, At, Made, Part, Problem, each_key, registry_artefact
 from scout.formats.commandline import expand_windows
 from scout.formats.regf import Key, Value
@@ -70,6 +71,21 @@ def _actions(value: Value | None) -> tuple[str, list[str], list[str]]:
     return context, lines, commands
 
 
+def _triggers(at: At, value: Value | None) -> dict[str, Any]:
+    """Return what starts a task, and its account. Raises ValueError for a version that is not known."""
+    if value is None or not value.raw:
+        return {}
+    found = task_triggers(value.raw)
+    return {
+        "escadre.trigger": found.lines or None,
+        "escadre.task.enabled": found.enabled,
+        "escadre.task.hidden": found.hidden,
+        "user.id": found.sid or None,
+        "user.name": at.host.users.get(found.sid) or found.account or None,
+        "escadre.settings": ["RunLevel=HighestAvailable"] if found.highest else [],
+    }
+
+
 def _text(raw: bytes, at: int) -> tuple[str, int]:
     (length,) = unpack_from("<I", raw, at)
     if at + 4 + length > len(raw):
@@ -89,6 +105,12 @@ def _task(at: At, key: Key) -> Made:
     except ValueError as reason:
         problems.append(Problem(str(reason), f"{key.name}/DynamicInfo"))
     try:
+        added = _triggers(at, key.value("Triggers"))
+    except ValueError as reason:
+        problems.append(Problem(str(reason), f"{key.name}/Triggers"))
+    else:
+        made |= added | {"escadre.settings": [*made.get("escadre.settings", ()), *added.get("escadre.settings", ())] or None}
+    try:
         context, lines, commands = _actions(key.value("Actions"))
     except (ValueError, error) as reason:
         problems.append(Problem(str(reason), f"{key.name}/Actions"))
@@ -104,8 +126,8 @@ def _task(at: At, key: Key) -> Made:
 ARTEFACT, parse, expected = registry_artefact(
     name="task_cache",
     title="Task cache",
-    about="Scheduled tasks as the task scheduler keeps them in the registry: path, actions, account, creation, last start and end. A "
-    "task whose file was deleted, or whose SD value was removed to hide it, still runs from here.",
+    about="Scheduled tasks as the task scheduler keeps them in the registry: path, actions, triggers, account, creation, last start and "
+    "end. A task whose file was deleted, or whose SD value was removed to hide it, still runs from here.",
     proves_not="That the task ran more than once: only the last start is kept. A task without a tree entry or file is odd, not proof "
     "of an attack.",
     keys=(r"Software\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tasks\*",),
@@ -119,12 +141,15 @@ ARTEFACT, parse, expected = registry_artefact(
         "escadre.author",
         "escadre.description",
         "escadre.settings",
+        "escadre.trigger",
+        "escadre.task.enabled",
+        "escadre.task.hidden",
         "event.created",
         "event.start",
         "event.end",
         *COMMAND_FIELDS,
     ),
-    needs=("system_root",),
+    needs=("system_root", "users"),
     times={
         "@timestamp": "registration of the task; where that is not kept, the last write of its key",
         "event.created": "registration of the task",
@@ -134,11 +159,13 @@ ARTEFACT, parse, expected = registry_artefact(
     category=("configuration", "process"),
     action="scheduled-task-observed",
     attack=("T1053.005",),
-    message="The task {escadre.task.path!q} [runs {escadre.task.actions!q}|has no action][ as {escadre.task.context!q}][, last started "
-    "at {event.start}].",
+    message="The[{?escadre.task.hidden} hidden] task {escadre.task.path!q} [runs {escadre.task.actions!q}|has no action]"
+    "[ as {user.name!q}| as {user.id}| as {escadre.task.context!q}][, last started at {event.start}].",
     sources=(
         "Task Scheduler keys, libyal winreg-kb",
         "[MS-TSCH] Task Scheduler Service Remoting Protocol",
         "TaskCache research, R. Rhodes and WithSecure",
+        "Windows Registry Analysis: Tasks, G DATA Advanced Analytics",
     ),
+    version=2,
 )

@@ -2,6 +2,7 @@ r"""MountedDevices: volumes and drive letters, and the disk or device behind eac
 
 from __future__ import annotations
 
+import re
 from struct import unpack_from
 from typing import Any
 
@@ -9,6 +10,9 @@ from commodore.registry import At, Made, Problem, each_value, registry_artefact
 from scout.formats.regf import Value
 from scout.formats.regf.data import text
 from scout.formats.shell.folders import guid
+
+_INTERFACE = re.compile(r"#\{[0-9A-Fa-f-]{36}\}$")
+"""class of the interface behind the id of a device: the Enum tree has the id without it"""
 
 
 def _volume(at: At, value: Value) -> Made:  # noqa: ARG001
@@ -20,7 +24,8 @@ def _volume(at: At, value: Value) -> Made:  # noqa: ARG001
         signature, offset = unpack_from("<IQ", raw)
         made |= {"escadre.volume.disk_signature": f"{signature:08x}", "escadre.volume.offset": offset}
     elif raw[:2] in (b"_\0", b"\\\0"):
-        made["device.id"] = text(raw).removeprefix("_??_").removeprefix("\\??\\").replace("#", "\\")
+        name = _INTERFACE.sub("", text(raw))
+        made["device.id"] = name.removeprefix("_??_").removeprefix("\\??\\").replace("#", "\\")
     else:
         return [Problem(f"mounted device of an unknown form: {len(raw)} bytes that begin with {raw[:8].hex()}", value.name, lost=1)]
     return made
@@ -46,4 +51,5 @@ ARTEFACT, parse, expected = registry_artefact(
     message="{escadre.volume.mount_point!q} was [the device {device.id!q}|partition {escadre.volume.partition}|a volume on the disk "
     "{escadre.volume.disk_signature} at {escadre.volume.offset!n}].",
     sources=("Supporting mount manager requests in a storage class driver, Microsoft Learn", "MountedDevices key, libyal winreg-kb"),
+    version=2,
 )

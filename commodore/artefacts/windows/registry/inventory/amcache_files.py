@@ -25,6 +25,7 @@ _NEW = {
     "LowerCaseLongPath": "file.path",
     "Name": "file.name",
     "Publisher": "file.pe.company",
+    "OriginalFileName": "file.pe.original_file_name",
     "ProductName": "file.pe.product",
     "Version": "file.pe.file_version",
     "Size": "file.size",
@@ -32,7 +33,10 @@ _NEW = {
     "ProgramId": "escadre.amcache.program_id",
     "FileId": "file.hash.sha1",
 }
-_read_old, _read_new = restated(_OLD, needs=("15",)), restated(_NEW, needs=("LowerCaseLongPath",))
+_read_old, _read_new = (
+    restated(_OLD, needs=("15",)),
+    restated(_NEW, also=("ProductVersion", "BinaryType", "AppxPackageFullName", "Usn"), needs=("LowerCaseLongPath",)),
+)
 
 
 def _file(at: At, key: Key) -> dict[str, Any] | None:
@@ -67,4 +71,5 @@ ARTEFACT, parse, expected = registry_artefact(
     action="program-presence-observed",
     message="The inventory has [{file.path!q}|a file][, SHA-1 {file.hash.sha1}][, of {file.pe.company}], entered at {@timestamp}.",
     sources=SOURCES,
+    version=2,
 )
