@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from scout.archive.hashing import SMALL, LaterDigest
 from scout.archive.outlet import FrameOutput
 
 HASHED_ZEROS = 256 << 20
@@ -32,13 +33,14 @@ def copy(
     """Copy `size` bytes (of a sparse file the data in `extents`); return `sha256` and, where they apply, `sha256_data`, `valid`,
     `verdict`, `error`.
 
-    `sha256` is the hash of the content as the archive returns it, holes and padding included; `sha256_data` covers only the data of a
-    sparse
-    file. `valid` counts the bytes from the beginning that were really read; the rest is padding.
+    `sha256` is the hash of the content as the archive returns it, holes and padding included: a `LaterDigest` where the rest is hashed
+    beside. `sha256_data` covers only the data of a sparse file. `valid` counts the bytes from the beginning that were really read; the
+    rest is padding.
     """
     pieces = [(0, size)] if extents is None else extents
     data, whole = hashlib.sha256(), hashlib.sha256() if extents is not None else None
     holes = size - sum(length for _, length in pieces)
+    beside = out.hasher if extents is None and size > SMALL else None
     said: dict[str, Any] = {}
     at = 0
     for offset, length in pieces:
@@ -52,7 +54,10 @@ def copy(
                 room = out.room()[:left]
                 n, said = _read(stream, room, stopped)
                 if n:
-                    data.update(room[:n])
+                    if beside is not None:
+                        beside.add(data, room[:n])
+                    else:
+                        data.update(room[:n])
                     if whole is not None and holes <= HASHED_ZEROS:
                         whole.update(room[:n])
                     out.commit(n)
@@ -64,9 +69,13 @@ def copy(
             out.zeros(left)
             holes += left
             if holes <= HASHED_ZEROS:
+                if beside is not None:
+                    beside.wait(beside.last)
                 zeros(data, left)
     if not said and whole is None and _grew(stream):
         said = {"verdict": "changed while read", "error": f"grew beyond {size} bytes while it was read"}
+    if beside is not None:
+        return {"sha256": LaterDigest(beside, data) if holes <= HASHED_ZEROS else None, **said}
     if whole is None:
         return {"sha256": data.hexdigest() if holes <= HASHED_ZEROS else None, **said}
     if said:

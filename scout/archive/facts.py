@@ -16,6 +16,7 @@ MAX_INCLUDED = 1 << 16
 _EPOCH = date(1970, 1, 1)
 _MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):", re.ASCII)
 _SECOND = re.compile(r"([0-5]\d)(?:\.(\d{1,9}))?Z", re.ASCII)
+_PAX_TIMES = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
 _TYPES = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -27,9 +28,10 @@ _TYPES = (
 )
 
 
+@lru_cache(maxsize=256)
 def rfc3339(nanoseconds: int) -> str | None:
     """Return nanoseconds since 1970 UTC as `2026-11-22T02:15:03.123456789Z`; None outside the years 1 to 9999. A fraction of zero is left
-    out.
+    out. Cached: two of a file's times are often one.
     """
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     minute, second = divmod(seconds, 60)
@@ -70,6 +72,7 @@ def _began(minute: str) -> int | None:
     return days * 86_400 + int(match[2]) * 3600 + int(match[3]) * 60
 
 
+@lru_cache(maxsize=256)
 def epoch(text: object) -> str:
     """Return a text that `rfc3339` writes as seconds since 1970 UTC in PAX form: `1795230245.123456789`, `-1.5`; '' for anything else."""
     if isinstance(text, str) and len(text) == 30 and text.isascii() and (text[17:19] + text[20:29]).isdigit() and text[19::10] == ".Z":
@@ -111,8 +114,7 @@ def type_of(mode: int) -> str:
 
 def pax_times(known: Mapping[str, Any]) -> dict[str, str]:
     """Return the PAX times that are known: mtime, atime, ctime, and the birth time with libarchive's key."""
-    pairs = (("mtime", "mtime"), ("atime", "atime"), ("ctime", "ctime"), ("btime", "LIBARCHIVE.creationtime"))
-    return {key: text for fact, key in pairs if (text := epoch(known.get(fact)))}
+    return {key: text for fact, key in _PAX_TIMES if (text := epoch(known.get(fact)))}
 
 
 @lru_cache(maxsize=1024)

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from scout.archive.hashing import FrameHasher
 from scout.archive.link import link
-from scout.archive.press import FRAME, FrameCompressor, PressJob, PressResult, SharedFrames
+from scout.archive.press import FRAME, SLOTS, FrameCompressor, PressJob, PressResult, SharedFrames
 from scout.console import Complaint
 
 QUIET = 2.0
@@ -45,6 +46,9 @@ class FrameOutput:
         self._slot = self._start = self._at = 0
         self._view = self._memory.slots[0]
         self._lock = threading.RLock()
+        self.hasher = FrameHasher()
+        self._hashed = [0] * SLOTS
+        """slot → the batch with its last piece"""
         self._seals: deque[tuple[int, Seal]] = deque()
         self._sealed = 0
         self._kept = Seal()
@@ -166,6 +170,8 @@ class FrameOutput:
             return  # the press has ended; the caller raises the Complaint
         size = self._at - self._start
         number = 0
+        if not part:
+            self._hashed[self._slot] = self.hasher.give()
         if seal:
             self._sealed = number = self._sealed + 1
             self._seals.append((number, seal))
@@ -183,6 +189,7 @@ class FrameOutput:
             if slot is None:
                 self._memory.fail()
             else:
+                self.hasher.wait(self._hashed[slot])
                 self._slot, self._view = slot, self._memory.slots[slot]
 
     def _packed(self, job: PressJob) -> PressJob:
@@ -190,6 +197,7 @@ class FrameOutput:
         if job.end == job.start:
             return job
         self._squeezer = self._squeezer or FrameCompressor()
+        self.hasher.wait(self._hashed[self._slot])
         frame = self._squeezer.frame(self._view[job.start : job.end])
         size = len(frame)
         if size >= job.end - job.start:
@@ -208,6 +216,7 @@ class FrameOutput:
         if self._outcome is None:
             self._stop.set()
             self._ticker.join()
+            self.hasher.close()
             self._outcome = self._link.end()
         return self._outcome
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 from scout.archive import content, custody, facts, sparse, tar
 from scout.archive.content import Readable
 from scout.archive.custody import WantedItem
+from scout.archive.hashing import LaterDigest
 from scout.archive.live import LiveLines
 from scout.archive.outlet import FrameOutput, Seal
 from scout.archive.receipt import Receipt, receipt_path
@@ -27,6 +28,8 @@ from scout.console import Complaint
 
 SEAL_BYTES = 4 << 20
 SEAL_LINES = 4000
+_LINE = 600
+"""bytes of a line that is written out only when its content is hashed, about"""
 
 
 class Stopped(Exception):  # noqa: N818  (it is an end, not an error)
@@ -50,7 +53,7 @@ class ArchiveWriter:
         self.receipt: Receipt | None = None
         self.receipt_error = ""
         self._started = time.monotonic()
-        self._lines: list[bytes] = []
+        self._lines: list[bytes | dict[str, Any]] = []
         self._members = self._parts = self._items = self._entered = self._since = 0
         self._head = custody.NOTHING
         self._group: custody.GroupPlace | None = None
@@ -125,7 +128,8 @@ class ArchiveWriter:
             return
         self._torn = True
         now = facts.rfc3339(time.time_ns() // 1_000_000_000 * 1_000_000_000) or ""
-        text = custody.part(self._parts, self._head, now, self._lines, round(time.monotonic() - self._started, 1))
+        lines = [one if isinstance(one, bytes) else custody.dump(one) for one in self._lines]
+        text = custody.part(self._parts, self._head, now, lines, round(time.monotonic() - self._started, 1))
         self._header(f"custody/{self._parts:06d}.jsonl", len(text), {}, {}, None)
         self._out.write(text + bytes(tar.padding(len(text))))
         self._head = hashlib.sha256(text).hexdigest()
@@ -277,8 +281,12 @@ class ArchiveWriter:
         self.totals[line["verdict"]] += 1
         size = line.get("size", 0) if line["member"] is not None else 0
         self.totals["bytes"] += size
-        self._lines.append(custody.dump(line))
-        self._since += size + len(self._lines[-1])
+        if isinstance(line.get("sha256"), LaterDigest):
+            self._lines.append(line)
+            self._since += size + _LINE
+        else:
+            self._lines.append(text := custody.dump(line))
+            self._since += size + len(text)
         self._entered += 1
         self._group = group if group is not None and group.total > 1 else None
         if self._group is not None and self._group.number == self._group.total:

@@ -26,6 +26,7 @@ from scout import __version__
 from scout.archive.receipt import Receipt
 from scout.archive.writer import ArchiveWriter, Stopped
 from scout.collecting import identity, images, manners, references, running_windows, signals
+from scout.collecting.ahead import OpenedAhead
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
 from scout.collecting.filelist import FileList
@@ -188,15 +189,16 @@ def _everything(
         if any(source.is_copy for source in host.sources):
             taker.known = KnownContents(todo.items, host.timed, lambda: caught.number)
         before = host.system
-        for item in stages.files(todo.items):
-            if caught.number:
-                return
-            if item.source is not before:
-                before.forget()
-                before = item.source
-            taker.take(item)
-            if gentle is not None:
-                gentle.pause()
+        with OpenedAhead(todo.items, host.timed) as ahead:
+            for item in stages.files(todo.items):
+                if caught.number:
+                    return
+                if item.source is not before:
+                    before.forget()
+                    before = item.source
+                taker.take(item, ahead.take)
+                if gentle is not None:
+                    gentle.pause()
         for target in host.targets:
             if target.listing is not None and not caught.number:
                 limits = target.listing

@@ -40,7 +40,7 @@ class KnownContents:
         digest = line.get("sha256") if extents is None else line.get("sha256_data")
         if self._active and line["verdict"] == "taken" and digest and line["member"] is not None:
             self._sizes.add(line["size"])
-            self._known.setdefault((bytes.fromhex(digest), line["size"], extents), line["member"])
+            self._known.setdefault((bytes.fromhex(str(digest)), line["size"], extents), line["member"])
 
     def same(self, planned: PlannedItem, reading: Reading, size: int, extents: _Extents) -> dict[str, Any] | None:
         """Return `sha256` (of a sparse file `sha256_data`) and `same_as` for custody where an item of a shadow copy was taken before; else

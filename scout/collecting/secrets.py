@@ -23,7 +23,7 @@ _DER = rb"\x30(?:[\x02-\x7f]|\x80|\x81.|\x82..|\x83...)"
 _MARKS = (
     (rb"\s*-{4,5} ?BEGIN [A-Z0-9 ]*PRIVATE KEY", "a private key"),
     (rb"\s*PuTTY-User-Key-File-|SSH PRIVATE KEY FILE FORMAT", "a private key"),
-    (rb"(?i)\s*(?:#[^\n]*\n\s*){0,64}AGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9-]{1,40})-1", "a private key"),
+    (rb"(?i:\s*(?:#[^\n]*\n\s*){0,64}AGE-(?:SECRET-KEY|PLUGIN-[A-Z0-9-]{1,40})-1)", "a private key"),
     (_DER + rb"\x02\x01[\x00\x01]\x30[\x05-\x1f]\x06", "a private key (PKCS #8)"),
     (_DER + _DER + rb"\x06(?:\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05|\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01)", "a private key (PKCS #8)"),
     (_DER + rb"\x02\x01\x00\x02(?:[\x20-\x7f]|\x81|\x82)", "a private key (PKCS #1)"),
@@ -44,6 +44,8 @@ _MARKS = (
 )
 """how a file begins that is a key or a store of keys, and what it is"""
 _FORMS = tuple((re.compile(form, re.DOTALL), what) for form, what in _MARKS)
+_ANY_FORM = re.compile(b"|".join(b"(?:%b)" % form for form, _ in _MARKS), re.DOTALL)
+"""one of `_FORMS`: nearly every file is settled by one search"""
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----\s*")
 _END = re.compile(rb"-----END [A-Z0-9 ]{1,60}-----\s*")
 _BODY = re.compile(rb"[A-Za-z0-9+/=]{1,76}\s*|[A-Za-z-]{1,30}: [^\n]{0,200}|\s*")
@@ -84,6 +86,8 @@ _LISTS = (
 """what a list of secrets is, and the forms of its lines: shadow and its like; htpasswd; smbpasswd and pwdump; ~/.aws/credentials, .netrc,
 .pgpass, .git-credentials. A line of another form, as one that starts a program, makes the file evidence"""
 _SECRETS = tuple((what, tuple(re.compile(form) for form in forms)) for what, forms in _LISTS)
+_ANY_LINE = re.compile(b"|".join(b"(?:%b)" % form.replace(b"?P<secret>", b"?:") for _, forms in _LISTS for form in forms))
+"""a line of one of these lists"""
 _ACCOUNT = re.compile(
     rb'\{(?=[^{}]{0,8000}"type"\s*:\s*"service_account")[^{}]{0,8000}"private_key"\s*:\s*"-----BEGIN|\{(?=[^{}]{0,8000}"kty"\s*:)[^{}]{0,8000}"d"\s*:\s*"'
 )
@@ -99,12 +103,11 @@ def found(head: bytes, more: Callable[[], bytes], size: int) -> str:
     that goes on behind `head`.
     """
     text = _plain(head)
-    for form, what in _FORMS:
-        if form.match(text):
-            return what
+    if _ANY_FORM.match(text):
+        return next(what for form, what in _FORMS if form.match(text))
     if _ACCOUNT.match(text.lstrip()):
         return "a private key (JSON)"
-    if text[:5] == b"-----" or _REMARK.fullmatch(text.partition(b"\n")[0]):
+    if text[:5] == b"-----" or _REMARK.fullmatch(text, 0, _line_end(text, 0)):
         held = _pem(text, cut=size > len(head))
         if held is None and size > len(head):
             held = _pem(_plain(more()), cut=size > MAX_FILE)
@@ -157,6 +160,8 @@ def _listed(text: bytes, *, cut: bool) -> str:
     for line in _lines(text, cut=cut):
         if not line.strip() or line.startswith(b"#"):
             continue
+        if not _ANY_LINE.fullmatch(line):
+            return ""
         for number in list(left):
             matched = next((found for form in _SECRETS[number][1] if (found := form.fullmatch(line))), None)
             if matched is None:
@@ -166,6 +171,11 @@ def _listed(text: bytes, *, cut: bool) -> str:
         if not left:
             return ""
     return next((_SECRETS[number][0] for number, secrets in left.items() if secrets), "")
+
+
+def _line_end(text: bytes, at: int) -> int:
+    end = text.find(b"\n", at)
+    return len(text) if end < 0 else end
 
 
 def _lines(text: bytes, *, cut: bool) -> Iterator[bytes]:

@@ -139,14 +139,15 @@ class ItemTaker:
         """Record a volume, or a part of a disk, that is not read."""
         self._record(WantedItem(source=where, volume=name, type="volume", method="image", path=""), "blocked", {"error": why})
 
-    def take(self, planned: PlannedItem) -> None:
-        """Take one item of the plan."""
+    def take(self, planned: PlannedItem, opened: Callable[[], SourceFile | None] = lambda: None) -> None:
+        """Take one item of the plan. `opened()` returns its file where it is open already; it may raise OSError."""
         item = self._item(planned)
-        if planned.verdict:
-            self._without_content(item, planned)
-            return
         try:
-            file = self._timed.call(planned.source.open, planned.parts)
+            file = opened()
+            if planned.verdict:
+                self._without_content(item, planned)
+                return
+            file = file or self._timed.call(planned.source.open, planned.parts)
         except OSError as e:
             self._without_content(item, planned._replace(verdict=verdict_of(e), error=explain(e)))
             return

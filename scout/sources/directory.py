@@ -12,6 +12,7 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NOFOLLOW | getattr(os, 
 _FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 KEPT_FOLDERS = 64
 """folders whose descriptors stay open"""
+_SOON = 1 << 20
+"""bytes of a file that are read before its turn"""
 MAX_XATTRS = 1 << 20
 """base64 characters of all extended attributes of one file: custody parts stay small"""
 
@@ -38,6 +41,16 @@ class DiskFile:
 
     def __init__(self, fd: int) -> None:
         self.fd, self.status = fd, os.fstat(fd)
+
+    def read_soon(self) -> None:
+        """Ask the system to read the beginning into its cache, without waiting for it."""
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):  # advice only
+                os.posix_fadvise(self.fd, 0, min(self.status.st_size, _SOON), os.POSIX_FADV_WILLNEED)
+
+    def renew(self) -> None:
+        """Take the present status as that of opening."""
+        self.status = os.fstat(self.fd)
 
     def read(self, n: int, /) -> bytes:
         """Return at most `n` bytes, b'' at the end."""

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 _AT_EMPTY_PATH, _AT_SYMLINK_NOFOLLOW, _AT_NO_AUTOMOUNT = 0x1000, 0x100, 0x800
 _BASIC, _BTIME = 0x7FF, 0x800
 _LAYOUT = struct.Struct("=IIQIIIH2xQQQQ" + "qI4x" * 4 + "IIII")
+_BIRTH = struct.Struct("=I76xqI")
+"""its mask and the birth time"""
 ATTRIBUTES = {0x4: "compressed", 0x10: "immutable", 0x20: "append-only", 0x40: "no dump", 0x800: "encrypted", 0x100000: "verity"}
 """bit of `attributes` → word"""
 
@@ -54,7 +56,8 @@ def birth(fd: int) -> int | None:
     made = _call()
     if made is None or made[0](fd, b"", _AT_EMPTY_PATH, _BTIME, made[1]) != 0:
         return None
-    return _result(made[1]).btime
+    mask, seconds, fraction = _BIRTH.unpack_from(made[1])
+    return seconds * 1_000_000_000 + fraction if mask & _BTIME else None
 
 
 def of_name(folder: int, name: bytes) -> StatxResult | None:

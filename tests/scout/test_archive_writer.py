@@ -256,6 +256,22 @@ def test_files_that_change_while_they_are_read(archive: Path, identity) -> None:
     assert all(line["sha256"] == hashlib.sha256(content[s[1:]]).hexdigest() for s, line in lines.items() if s != "collection.json")
 
 
+@pytest.mark.parametrize("way", ["beside", "thread"])
+def test_every_content_has_its_own_hash_whatever_its_size_and_however_slow_the_disk(archive: Path, identity, way, monkeypatch) -> None:
+    monkeypatch.setattr("scout.archive.link._may_fork", lambda: way == "beside")
+    chance = random.Random(5)
+    edges = [0, 1, 16 << 10, (16 << 10) + 1, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 77]
+    content = {f"/{n}": chance.randbytes(64) * (size // 64) + b"x" * (size % 64) for n, size in enumerate(edges * 4)}
+    with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
+        for number, (source, data) in enumerate(content.items()):
+            said = writer.add(WantedItem(source=source, size=len(data) + (number % 7 == 6)), io.BytesIO(data))
+            assert said["verdict"] == ("changed while read" if number % 7 == 6 else "taken")
+        writer.finish()
+    lines = custody(plaintext(archive, identity))
+    for number, (source, data) in enumerate(content.items()):
+        assert lines[source]["sha256"] == hashlib.sha256(data + bytes(number % 7 == 6)).hexdigest(), (source, len(data))
+
+
 def test_a_second_item_of_a_name_is_named_in_custody_and_not_written(archive: Path, identity) -> None:
     with ArchiveWriter(archive, [identity.to_public()], {}) as writer:
         writer.add(WantedItem(source="/x", size=1), io.BytesIO(b"1"))
