@@ -20,6 +20,8 @@ from commodore.readers.calls import CallCount
 Code = list[tuple[Any, ...]]
 MATCHING = {"match", "fullmatch"}
 METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split", "scanner")
+COPIES = 8
+"""most times that what is repeated is written out: a group that has to come more often is taken to match after so many"""
 SINGLE = {"LITERAL", "NOT_LITERAL", "ANY", "IN"}
 WITHIN = {"AT", "ASSERT", "ASSERT_NOT"}
 
@@ -112,10 +114,11 @@ class Program:
         if kind == "POSSESSIVE_REPEAT":
             self.code.append(("atomic", self.part([(_parser.MAX_REPEAT, (least, most, inner))], flags)))
             return
+        splits, open_end = [], most == _parser.MAXREPEAT
+        least, more = min(least, COPIES), 1 if open_end else min(int(most) - least, COPIES)
         for _ in range(least):
             self.sequence(inner, flags)
-        splits, open_end = [], most == _parser.MAXREPEAT
-        for _ in range(1 if open_end else int(most) - least):
+        for _ in range(more):
             splits.append(len(self.code))
             self.code.append(())
             loop, self.loops = self.loops, self.loops + 1
