@@ -62,14 +62,15 @@ class FrameHasher:
         return self._given + bool(self._batch)
 
     def wait(self, number: int) -> None:
-        """Wait until a batch, and all before it, are done."""
+        """Wait until a batch, and all before it, are done. RuntimeError where the thread ended before."""
         if number > self._given:
             self.give()
         while self._done < number:
             try:
                 self._ended.get(timeout=1)
             except queue.Empty:  # an interruption may have taken the word of a batch that ended
-                continue
+                if self._thread is None or not self._thread.is_alive():
+                    raise RuntimeError("the thread that hashes content has ended") from None
 
     def close(self) -> None:
         """End the thread, when it has done what was given."""
