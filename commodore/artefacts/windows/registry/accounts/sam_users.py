@@ -38,8 +38,7 @@ def _user(at: At, key: Key) -> Made:
     if len(raw) < 80 or len(raw) != 80 + unpack_from("<H", raw, 6)[0] or unpack_from("<H", raw)[0] not in (2, 3):
         return [
             Problem(
-                f"account facts of {len(raw)} bytes, revision {raw[:2].hex()}: only 80 bytes of revision 2 and 3 are known, and what they "
-                "say to follow",
+                f"account facts of {len(raw)} bytes, revision {raw[:2].hex()}: only 80 bytes of revision 2 and 3 are known",
                 key.name,
                 lost=1,
             )
