@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, need
 from tests.hunter.conftest import manifest
 from tests.hunter.driver import hunt
 from tests.hunter.test_accounts import _Root
 
-LISTS = ROOT / ".corpus/macos/log2timeline+plaso/test_data/plist"
+LISTS = "macos/log2timeline+plaso/test_data/plist"
 AGENT = "Library/LaunchAgents/x.plist"
 CASES: list[tuple[str, str, list[Any]]] = [
     ("launchd.plist", "--flag", ["ProgramArguments", 0]),
@@ -30,11 +29,6 @@ CASES: list[tuple[str, str, list[Any]]] = [
 ]
 
 
-def listed(name: str) -> bytes:
-    need((LISTS / name).exists(), f"{LISTS.name}/{name} of the corpus")
-    return (LISTS / name).read_bytes()
-
-
 def host_with(folder: Path, data: bytes) -> _Root:
     host = _Root(folder, {AGENT: ""})
     (host.root / AGENT).write_bytes(data)
@@ -48,8 +42,8 @@ def add(host: _Root, element: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("name", "element", "place"), CASES, ids=[name for name, *_ in CASES])
-def test_a_member_goes_alone_and_comes_back(tmp_path, name, element, place) -> None:
-    data = listed(name)
+def test_a_member_goes_alone_and_comes_back(tmp_path, corpus, name, element, place) -> None:
+    data = (corpus / LISTS / name).read_bytes()
     host = host_with(tmp_path, data)
     before = manifest(host.root)
     code, told = add(host, element)
@@ -78,8 +72,8 @@ def test_a_member_goes_alone_and_comes_back(tmp_path, name, element, place) -> N
         ("com.apple.bluetooth.plist", "0", "times"),
     ],
 )
-def test_what_is_no_such_member_is_refused(tmp_path, name, element, why) -> None:
-    host = host_with(tmp_path, listed(name))
+def test_what_is_no_such_member_is_refused(tmp_path, corpus, name, element, why) -> None:
+    host = host_with(tmp_path, (corpus / LISTS / name).read_bytes())
     before = manifest(host.root)
     code, told = add(host, element)
     assert (code != 0, why in told) == (True, True), told
