@@ -20,9 +20,11 @@ import pytest
 from commodore.artefact import Record
 from commodore.artefacts.content import archive_contents, documents
 from commodore.artefacts.linux.files import cron
+from commodore.artefacts.linux.logs import auth_log
 from commodore.evidence import Evidence
 from commodore.host import Host
 from commodore.readers.documents.vba import _AUTO
+from commodore.readers.hives.secrets import without_password
 from commodore.readers.layers.languages import language_of
 from commodore.suspicion import names
 from hunter.objects import _xml
@@ -134,6 +136,8 @@ TEXTS: dict[str, Callable[[int], object]] = {
     "a comment of XML": lambda n: refused_xml("<a>" + "<!--" * n),
     "markup of XML": lambda n: refused_xml("<a>" + "<" * n),
     "attributes of XML": lambda n: _xml.elements("<a " + "x" * n + "/>"),
+    "the password of an address": lambda n: without_password("a." * (n // 2) + " @"),
+    "an entry without a known time": lambda n: auth_log._TAG.search("1:11:11 " + "a" * n),
 }
 
 

@@ -18,7 +18,8 @@ Withheld = Callable[[str, int], str]
 
 
 IN_ADDRESS = "the password in an address"
-_ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*:[\\/]{2}[^\\/?#:@\s]*):[^\\/?#\s]*@")
+_ADDRESS = re.compile(r"(?i)([a-z0-9+.-]:[\\/]{2}[^\\/?#:@\s]*):[^\\/?#\s]*@")
+"""of the scheme its last sign alone: a text of many dots would be looked through from each of them"""
 _TYPED = re.compile(r"(?i)(?!mailto:)([^\\/?#:@\s]+):[^\\/?#\s]*@")
 
 

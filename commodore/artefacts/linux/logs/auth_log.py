@@ -86,7 +86,7 @@ _INSTANCE = re.compile(r"(?<=\Apolkitd)\(authority=\w+\)")
 _OLD_PAM = re.compile(r"([\w-]+)\((pam_\w+)\)")
 _ENTRY = re.compile(rb"\0*(?=\S)(?!-- )(?:[^:\n]{0,40}\d:\d\d:\d\d(?!\d)|\[?\d{9,10}(?:\.\d{1,9})?\]? |[^\n]{0,100}?\w\[\d+\]: )")
 """A line that begins an entry, whatever the spelling of its time: a clock near its beginning, or the tag of a program."""
-_TAG = re.compile(r"(?<!\S)[\w./-]*[a-z][\w./()-]*(?:\[\d+\])?: ", re.ASCII)
+_TAG = re.compile(r"(?<!\S)(?=[\w./-]*[a-z])[\w./()-]+(?:\[\d+\])?: ", re.ASCII)
 """the tag of a program"""
 _SHARED = re.compile(r"/messages[^/]*\Z")
 """a log of all programs"""
