@@ -44,7 +44,7 @@ UNUSED = (
 
 
 def _unused() -> Iterator[Path]:
-    """Yield folders of the Python that is mounted, with nine tenths of its files: the machine sees them empty, as SCOUT looks at every file."""
+    """Yield folders of the mounted Python with nine tenths of its files: the machine sees them empty, as SCOUT looks at every file."""
     library = Path(sysconfig.get_path("stdlib"))
     if Path(sys.base_prefix) != Path("/usr"):
         folders = [library / name for name in ("test", "idlelib", *(("site-packages",) if sys.prefix != sys.base_prefix else ()))]
