@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DEPTH, DIGEST, ID, IGNORE_ABOVE, RAW, VALUES, mappings
+from eye.elastic.fields import ALL, CHECKSUM, DEPTH, DIGEST, ID, IGNORE_ABOVE, RAW, VALUES, checksum, mappings
 from eye.query.copies import EVENT_DATA, copies
 from eye.query.values import ES_NS_MIN, address, getter, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, NOT_SEARCHED, is_level, level, texts
@@ -47,6 +47,10 @@ class MadeDocument(NamedTuple):
 
     body: bytes
     notes: Counter[str] = _NONE
+
+
+NOTHING = MadeDocument(b"")
+"""Of a document that is made when it has to be sent."""
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset
     whole = None if without or least else _plain_texts(line, record)
     draft = _draft(record, without, least=least) if whole is None else _AS_IT_IS
     separated, single = _words(record) if whole is None else _split(whole)
-    extra: dict[str, Any] = {VALUES: separated, ALL: single, DIGEST: digest}
+    extra: dict[str, Any] = {VALUES: separated, ALL: single, DIGEST: digest, CHECKSUM: checksum(digest)}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
         known = copies()
