@@ -27,7 +27,8 @@ def told(text: str) -> dict[str, list]:
     shapes = document.pop("_shapes", ())
     assert all(shape.startswith(code) for shape in shapes)
     document["names"] = sorted({name for shape in shapes for name in shape.split(US)[1:]})
-    found = {name: value if isinstance(value, list) else [value] for name, value in document.items() if name in FIELDS | {"names", "others"}}
+    compared = FIELDS | {"names", "others"}
+    found = {name: value if isinstance(value, list) else [value] for name, value in document.items() if name in compared}
     return {name: sorted(map(str, value)) for name, value in found.items() if value}
 
 
