@@ -23,7 +23,10 @@ MOST_COMBINATIONS = 20_000
 def matcher(node: Checked) -> Matcher:
     """A test for one record."""
     name = "" if node.field in ("", "escadre.all") else node.field
-    fits = _whole(node) if name and registry()[name].type == "keyword" else part_of(node)
+    if name and registry()[name].type == "keyword":
+        fits = whole_value(node)
+    else:
+        fits = _word(node) if isinstance(node, Regex) or (isinstance(node, Pattern) and not node.across) else part_of(node)
 
     def matches(record: dict[str, Any]) -> bool:
         return any(fits(value) for value in (_values(record, name) if name else texts(record)))
@@ -37,14 +40,10 @@ def part_of(node: Checked) -> Callable[[str], bool]:
         return _pattern(node.parts)
     if isinstance(node, Text):
         return _near(words(node.text), node.slop) if node.slop else _row(words(node.text))
-    return _none
+    raise AssertionError("other clauses are compared with whole values")
 
 
-def _none(_value: str) -> bool:
-    return False
-
-
-def _whole(node: Checked) -> Callable[[str], bool]:
+def whole_value(node: Checked) -> Callable[[str], bool]:
     """A value of a keyword field, as its terms would match it: without case, and none of more characters than a term has."""
     fits: Callable[[str], Any]
     if isinstance(node, Text):
@@ -96,6 +95,18 @@ def _values(record: dict[str, Any], name: str) -> Iterator[str]:
 def _pattern(parts: tuple[str, ...]) -> Callable[[str], bool]:
     search = pattern(parts).search
     return lambda value: search(clean(fold(level(value)))) is not None
+
+
+def word_fits(node: Pattern | Regex) -> Callable[[str], Any]:
+    """A word of a shape."""
+    found: Callable[[str], Any] = (whole(node.parts) if isinstance(node, Pattern) else searcher(f"(?s)\\A(?:{node.pattern})\\z")).search
+    return found
+
+
+def _word(node: Pattern | Regex) -> Callable[[str], bool]:
+    """A value with such a word."""
+    near, fits = (_pattern(node.parts) if isinstance(node, Pattern) else bool), word_fits(node)
+    return lambda value: near(value) and any(fits(word) is not None for word in words(value))
 
 
 def _row(wanted: list[str]) -> Callable[[str], bool]:

@@ -15,6 +15,7 @@ class Engine(Protocol):
     """The open index, as far as a query needs it. `seconds`: time that one question may take; None for any."""
 
     seconds: float | None
+    records: int
 
     def names_with(self, name: str) -> list[str]:
         """Return the terms of `names` that list a field, or a key below it."""
@@ -28,8 +29,10 @@ class Engine(Protocol):
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         ...
 
-    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
-        """Yield each field of values with those of its terms that match a clause without a field, and None for more than `most`."""
+    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Yield each field of values with those of its terms that match a clause without a field, and whether they are all: of more than
+        `most`, they are only the odd ones.
+        """
         ...
 
     def pieces_with(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool = False) -> list[str] | None:
@@ -52,6 +55,18 @@ class Engine(Protocol):
         """Return the number of records that a query of the index finds."""
         ...
 
-    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches when their values are read."""
+    def checked(self, node: Checked, candidates: tantivy.Query, *, but: bool = False) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their values are read."""
+        ...
+
+    def checked_numbers(self, name: str, node: Checked, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of candidates whose number in the columns of a field a clause matches as it is written."""
+        ...
+
+    def odd_numbers(self, name: str, node: Checked) -> list[str]:
+        """Return the values of such a field that a clause matches and that are terms, since they are no numbers or several."""
+        ...
+
+    def frequent(self, name: str) -> list[tuple[str, int]]:
+        """Return the most frequent words of a field of words with their numbers of records."""
         ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tantivy
 
 from commodore.schema import registry
-from eye.index.compile import both
-from eye.index.schema import NUMBER, WHEN, schema
+from eye.index.clauses import both
+from eye.index.schema import HIGH, ID, LOW, NUMBER, WHEN, column, schema
 from scout.console import Complaint
 
 AHEAD = 200
@@ -82,6 +82,12 @@ class HitOrder:
 
     def fast(self, name: str, addresses: list[tantivy.DocAddress]) -> list[Any]:
         return list(self._searcher.fast_field_values(name, addresses))
+
+    def numbers(self, name: str, addresses: list[tantivy.DocAddress]) -> Iterator[str]:
+        """The numbers of records in the columns of a numbered field, or of ids, as they are written."""
+        if name != ID:
+            return map(str, self.fast(column(name), addresses))
+        return (f"{high:016x}{low:016x}" for high, low in zip(self.fast(HIGH, addresses), self.fast(LOW, addresses), strict=True))
 
     def hits(self, query: tantivy.Query) -> int:
         """Number of records that a query of the index finds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -17,13 +16,32 @@ import tantivy
 from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
-from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import UNLIKE, Checked, matcher, prefilter
-from eye.index.compile import Compiler, both, union, with_id
+from eye.index.build import damage, folder_name, index, marks, outdated, readable, sizes
+from eye.index.check import UNLIKE, Checked, matcher, prefilter, whole_value
+from eye.index.clauses import both, union
+from eye.index.compile import Compiler, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.documents import read_line
 from eye.index.order import AHEAD, HitOrder
-from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, SWAPPED, US, WHEN, has_terms, pair, schema
+from eye.index.schema import (
+    HIGH,
+    ID,
+    LINE,
+    NAMES,
+    NUMBER,
+    NUMBERED,
+    PAIR,
+    PART,
+    ROW,
+    SHAPES,
+    SWAPPED,
+    US,
+    WHEN,
+    column,
+    has_terms,
+    pair,
+    schema,
+)
 from eye.index.terms import Terms
 from eye.query.parse import parse
 from eye.query.tree import Exists, Node, Pattern, Range, Text, leaves_of
@@ -60,7 +78,7 @@ class Store:
             index(self.case)
         self._lock = threading.Lock()
         self._checked: OrderedDict[str, list[int]] = OrderedDict()
-        self._words = b""
+        self._words: dictionary.Dictionary | None = None
         self._load()
 
     def _load(self) -> None:
@@ -78,7 +96,7 @@ class Store:
         except (ValueError, OSError) as e:
             raise self._damaged(e) from e
         self.records = self._searcher.num_docs
-        self._sizes = _sizes(self.folder)
+        self._sizes = sizes(self.folder)
         self._names: dict[str, list[str]] = {}
         for shape in shapes:
             code, *names = shape.split(US)
@@ -96,7 +114,7 @@ class Store:
 
     def _sound(self) -> None:
         """Raise Complaint where a file was cut since it was opened: it is mapped, and to read beyond its end would end the process."""
-        for file, size in _sizes(self.folder).items():
+        for file, size in sizes(self.folder).items():
             if size < self._sizes.get(file, 0):
                 raise self._damaged(f"{file} was cut")
 
@@ -108,8 +126,15 @@ class Store:
 
     def words(self) -> bytes:
         """All words of the index, sorted, between line feeds."""
+        return self._dictionary().words
+
+    def frequent(self, name: str) -> list[tuple[str, int]]:
+        """Return the most frequent words of a field of words with their numbers of records."""
+        return self._dictionary().frequent.get(name, [])
+
+    def _dictionary(self) -> dictionary.Dictionary:
         with self._lock:
-            if not self._words:
+            if self._words is None:
                 self._words = dictionary.read(self.folder, self._searcher)
             return self._words
 
@@ -141,8 +166,10 @@ class Store:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         return self._terms.containing(name, part, at_end=at_end, most=most)
 
-    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
-        """Yield each field of values with those of its terms that match a clause without a field, and None for more than `most`."""
+    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Yield each field of values with those of its terms that match a clause without a field, and whether they are all: of more than
+        `most`, they are only the odd ones.
+        """
         return self._terms.matching(node, most)
 
     def pieces_with(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool = False) -> list[str] | None:
@@ -161,9 +188,9 @@ class Store:
         """Return the number of records that a query of the index finds."""
         return self._order.hits(query)
 
-    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches when their records are read."""
-        key = repr(replace(node, position=0, end=0))
+    def checked(self, node: Checked, candidates: tantivy.Query, *, but: bool = False) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their records are read."""
+        key = repr((replace(node, position=0, end=0), but))
         with self._lock:
             if key in self._checked:
                 self._checked.move_to_end(key)
@@ -178,11 +205,27 @@ class Store:
                     "Narrow the time, name a keyword field, or write a longer word.",
                     COULD_NOT,
                 )
-            if holds is not None and not holds.search(line) and not UNLIKE.search(line):
-                continue
-            if fits(read_line(line)):
+            likely = holds is None or holds.search(line) or UNLIKE.search(line)
+            if (likely is not None and fits(read_line(line))) is not but:
                 rows.append(address)
-        found = [int(row) for row in self._order.fast(NUMBER, rows)]
+        return self._keep(key, [int(row) for row in self._order.fast(NUMBER, rows)])
+
+    def checked_numbers(self, name: str, node: Checked, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of candidates whose number in the columns of a field a clause matches as it is written."""
+        key = repr(replace(node, position=0, end=0))
+        with self._lock:
+            if key in self._checked:
+                return self._checked[key]
+        fits, having = whole_value(node), tantivy.Query.exists_query(HIGH if name == ID else column(name))
+        places = list(self._all(both([candidates, having])))
+        rows = [place for place, text in zip(places, self._order.numbers(name, places), strict=True) if fits(text)]
+        return self._keep(key, [int(row) for row in self._order.fast(NUMBER, rows)])
+
+    def odd_numbers(self, name: str, node: Checked) -> list[str]:
+        """Return the values of such a field that a clause matches and that are terms, since they are no numbers or several."""
+        return [value for value in self._terms.odd_numbers(name) if whole_value(node)(value)]
+
+    def _keep(self, key: str, found: list[int]) -> list[int]:
         with self._lock:
             self._checked[key] = found
             while len(self._checked) > CACHED:
@@ -326,7 +369,7 @@ class Store:
 
     def close(self) -> None:
         """Release the files: they are mapped until the last question has ended."""
-        self._words = b""
+        self._words = None
 
     # --- places and records
 
@@ -353,12 +396,3 @@ class Store:
         for record, number in zip(found, self._order.fast(NUMBER, addresses), strict=True):
             record[ROW] = number
         return found
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file of an index folder; nothing where it was removed, since what is mapped stays."""
-    try:
-        with os.scandir(folder) as files:
-            return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
-    except OSError:
-        return {}

@@ -25,6 +25,10 @@ NOT_SEARCHED = ("escadre.id", "escadre.all")
 
 BLANKS = re.compile("[ \t\n\f\r]+")
 """What the engine's tokenizer of pieces cuts at: the blanks of ASCII but for the vertical tab."""
+_ODD_BLANKS = re.compile("[\t\n\f\r]|  ")
+UNCUT, BEGIN, END, BROKEN = "\x7f", "\x7f<\x7f", "\x7f>\x7f", "\x7f|\x7f"
+NO_PIECES = frozenset((UNCUT, BEGIN, END, BROKEN))
+"""What stands for a piece that is too long for a term, for both ends of a text, and for blanks that are not one blank alone."""
 _LONG = re.compile(rf"[^\W_]{{{MAX_WORD}}}")
 
 
@@ -52,13 +56,15 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def cut_for_terms(text: str, uncut: str) -> list[str]:
-    """A levelled text for the tokenizer of pieces; `uncut` in place of those that are too long for a term."""
-    if len(text) <= MAX_WORD:
-        return [text]
-    pieces = BLANKS.split(text)
-    kept = [piece for piece in pieces if len(piece) <= MAX_WORD]
-    return [" ".join(kept)] if len(kept) == len(pieces) else [" ".join(kept), uncut]
+def cut_for_terms(text: str) -> str:
+    """A levelled text for the tokenizer of pieces: between BEGIN and END, with BROKEN where there is more or other than one blank between
+    two pieces, and UNCUT in place of those that are too long for a term. So pieces that follow each other have one blank between them.
+    """
+    if _ODD_BLANKS.search(text):
+        text = BLANKS.sub(lambda found: " " if found[0] == " " else f" {BROKEN} ", text)
+    if len(text) > MAX_WORD:
+        text = " ".join(piece if len(piece) <= MAX_WORD else UNCUT for piece in text.split(" "))
+    return f"{BEGIN} {text} {END}"
 
 
 @cache
