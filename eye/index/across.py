@@ -14,7 +14,7 @@ from eye.index.clauses import MOST_TERMS, PATTERN_LIMIT, Clauses, Q, both, union
 from eye.index.schema import ALL, NAMES, NUMBER, OTHERS, PAIR, POSITIONED, REST, TIMES, US, pieces_of
 from eye.query.tree import ANY, ONE, Leaf, Pattern, Text
 from eye.query.wildcards import a_day, any_case, automaton, in_time, literal, rows
-from eye.query.words import BEGIN, BLANKS, BROKEN, END, MAX_WORD, UNCUT, fold, words
+from eye.query.words import BLANKS, EDGE, MAX_WORD, UNCUT, fold, words
 
 MOST_WORDS = 64
 """Words of a text that the engine looks for in a row; of a longer one it finds the beginning, and the records that have that are read."""
@@ -25,7 +25,7 @@ MOST_APART = 20
 MOST_ROWED = 10_000
 """Pieces that one place of a row of pieces may be: the engine takes 16,384."""
 MOST_READ = 2_000
-"""Records that are read at once, before terms are looked at."""
+"""Records that are read at once, before those are taken out that terms prove."""
 
 
 class AcrossValues(Clauses):
@@ -47,34 +47,41 @@ class AcrossValues(Clauses):
             return self.one_of(NUMBER, self.engine.checked(node, start))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        certain: list[tantivy.Query] = []
-        if isinstance(node, Pattern) and not name:
+        values = None if name else self.of_values(node)
+        if values is not None:
             fields.remove(ALL)
-            for field, terms, complete in self.engine.terms_matching(node, MOST_TERMS):
-                certain += [self.one_of(field, terms)] if terms else []
-                if not complete:
-                    within = f"[^{US}]*{US}" + any_case(node.parts) if field == PAIR else automaton((ANY, *node.parts, ANY))
-                    certain.append(self.regex(field, node, within))
-        candidates: list[tantivy.Query] = []
+        certain: list[tantivy.Query] = []
+        candidates: dict[str, list[tantivy.Query]] = {}
         for field in fields:
             sure, maybe = self.near(node, field) if isinstance(node, Text) else self.holding(node, field)
-            certain, candidates = certain + sure, candidates + maybe
+            certain += sure
+            if maybe:
+                candidates.setdefault("" if field in POSITIONED else field, []).extend(maybe)
+        proven = [*certain, *(values or [])]
         if not candidates:
-            return union(certain)
-        unread = self.but(candidates, certain)
-        if isinstance(node, Text) and not name and self.engine.hits(unread) > MOST_READ:
-            of_terms = [*self.engine.terms_matching(node, MOST_TERMS)]
-            if all(complete for _, _, complete in of_terms):
-                others = [maybe for field in fields if field != ALL for maybe in self.near(node, field)[1]]
-                proven = [self.one_of(field, terms) for field, terms, _ in of_terms if terms]
-                certain += [both([self.but(candidates, certain), union(proven)])] if proven else []
-                unread = self.but(others, certain)
-        found = self.engine.checked(node, unread)
-        return union([*certain, *([self.one_of(NUMBER, found)] if found else [])])
+            return union(proven)
+        found: set[int] = set()
+        for field, maybe in candidates.items():
+            few = self.engine.places(self.but(maybe, certain), MOST_READ)
+            unread = self.but(maybe, proven) if few is None else few
+            found.update(self.engine.checked(node, unread, fields=[field] if field else []))
+        return union([*proven, *([self.one_of(NUMBER, sorted(found))] if found else [])])
+
+    def of_values(self, node: Pattern | Text) -> list[tantivy.Query] | None:
+        """Records by those of their values that are terms. None for words at a distance that too many values may have."""
+        found: list[tantivy.Query] = []
+        for field, terms, complete in self.engine.terms_matching(node, MOST_TERMS):
+            found += [self.one_of(field, terms)] if terms else []
+            if not complete:
+                if isinstance(node, Text):
+                    return None
+                within = f"[^{US}]*{US}" + any_case(node.parts) if field == PAIR else automaton((ANY, *node.parts, ANY))
+                found.append(self.regex(field, node, within))
+        return found
 
     def holding(self, node: Pattern, name: str) -> tuple[list[tantivy.Query], list[tantivy.Query]]:
         """Records that have a pattern in a field for certain, and those that may have it."""
-        if name == TIMES and not in_time(node.parts):
+        if (name == TIMES and not in_time(node.parts)) or (name == REST and not self.engine.others()):
             return [], []
         if name in POSITIONED:
             day = a_day(node.parts) if name == TIMES else []
@@ -95,7 +102,7 @@ class AcrossValues(Clauses):
             return certain, []
         having = self.with_words(node, name)
         maybe = [both([*having, self.term(at, UNCUT)])] if self.engine.uncut(name) else []
-        maybe += [both([*having, *in_row[1]])] if in_row and in_row[1] else []
+        maybe += in_row[1] if in_row else []
         return certain, maybe if decided else [*maybe, both([*having, *self.with_pieces(name, cut)])]
 
     def row_of_pieces(self, name: str, row: list[str]) -> tuple[list[tantivy.Query], list[tantivy.Query]] | None:
@@ -110,14 +117,14 @@ class AcrossValues(Clauses):
         few += [self.engine.pieces_with(name, (last,), MOST_ROWED)] if last else []
         if None in few or any(len(piece) > MAX_WORD for piece in row):
             return None
-        texts = [".*" + literal(fold(first))] if first else []
-        texts += [literal(fold(one)) for one in row[1:-1]] + ([literal(fold(last)) + ".*"] if last else [])
+        more = f"[^{EDGE}]*"
+        texts = [more + literal(fold(first))] if first else []
+        texts += [literal(fold(one)) for one in row[1:-1]] + ([literal(fold(last)) + more] if last else [])
         if not texts:
             return None
         found = Q.regex_query(self.schema, at, texts[0]) if len(texts) == 1 else Q.regex_phrase_query(self.schema, at, [*texts])
-        beside = [] if first else [[literal(sign), texts[0]] for sign in (BEGIN, BROKEN)]
-        beside += [] if last else [[texts[-1], literal(sign)] for sign in (END, BROKEN)]
-        doubtful = [Q.regex_phrase_query(self.schema, at, [*two]) for two in beside]
+        edges = ([] if first else [EDGE + texts[0]]) + ([] if last else [texts[-1] + EDGE])
+        doubtful = [Q.regex_query(self.schema, at, edge) for edge in edges]
         return [self.but([found], doubtful)], [both([found, union(doubtful)])] if doubtful else []
 
     def with_pieces(self, name: str, cut: list[list[str]]) -> list[tantivy.Query]:
@@ -151,6 +158,8 @@ class AcrossValues(Clauses):
         The engine counts as Lucene does where two words are in one value; more words are near enough if each two neighbours are.
         """
         found = words(node.text)
+        if name == REST and not self.engine.others():
+            return [], []
         close = both([self.close(name, one, other, node.slop) for one, other in pairwise(found)])
         if len(found) == 2 and name not in POSITIONED and not registry()[name].many and (found[0] != found[1] or node.slop < MOST_APART):
             return [close], []
@@ -158,6 +167,7 @@ class AcrossValues(Clauses):
 
     def close(self, name: str, one: str, other: str, slop: int) -> tantivy.Query:
         """Two words at a distance. Of the same word twice the engine would take one place for both, so each distance is asked for."""
+        self.costly = True
         if one != other:
             return self.row(name, [one, other], slop)
         if slop >= MOST_APART:

@@ -39,7 +39,7 @@ from eye.index.joined import join
 from eye.index.schema import HOT, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
-FORMAT = 10
+FORMAT = 11
 MOST_WORKERS = 4
 COMMIT_RECORDS = 2_000_000
 """Records after which a long run commits, so that a kill costs no more."""

@@ -24,6 +24,8 @@ PATTERN_LIMIT = 300
 """Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
 MOST_STATES = 5_000
 """States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
+MANY = 100
+"""Terms from which a clause is costly."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
 COVERS, FEW_LEFT, MOST_LEFT = 32, 500, 0.1
@@ -51,6 +53,9 @@ class Clauses:
 
     def __init__(self, query: str, engine: Engine, within: tantivy.Query | None = None) -> None:
         self.query, self.engine, self.schema, self.within = query, engine, schema(), within
+        self._words: dict[tuple[str, ...], list[str] | None] = {}
+        self.costly = False
+        """whether some clause makes the engine gather its records anew at every question: of an automaton, or of many terms"""
         self.until = None if engine.seconds is None else time.monotonic() + engine.seconds
 
     def complain(self, node: Leaf, problem: str, do: str = "") -> QueryComplaint:
@@ -69,6 +74,7 @@ class Clauses:
         return Q.boolean_query([(Must, union(some)), *((MustNot, one) for one in others)])
 
     def one_of(self, name: str, values: Sequence[Any]) -> tantivy.Query:
+        self.costly = self.costly or len(values) > MANY
         if len(values) <= FEW and name != NUMBER:
             return union([self.term(name, value) for value in values])
         return Q.term_set_query(self.schema, name, values)
@@ -87,7 +93,9 @@ class Clauses:
                 f"stopped after {self.engine.seconds:.0f} s: the query has too many patterns.", "Ask in several queries.", COULD_NOT
             )
         if part:
-            found = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
+            if parts not in self._words:
+                self._words[parts] = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
+            found = self._words[parts]
             if found is not None:
                 return self.one_of(name, found)
         return self.regex(name, node, automaton(parts))
@@ -108,13 +116,15 @@ class Clauses:
         likely = sorted(((n, name, word) for name in fields for word, n in self.engine.frequent(name) if fits(word)), reverse=True)[:COVERS]
         if math.prod(1 - n / records for n, _, _ in likely) > MOST_LEFT:
             return None
+        before = records
         for some in (1, 2, 4, 8, 16, COVERS):
             left = self.but([every], [self.term(name, word) for _, name, word in likely[:some]])
             if (hits := self.engine.hits(left)) <= FEW_LEFT:
                 unlike = self.engine.checked(node, left, but=True) if hits else []
                 return self.but([every], [self.one_of(NUMBER, unlike)]) if unlike else every
-            if some >= len(likely):
+            if some >= len(likely) or (some > 2 and hits * 2 > before):
                 break
+            before = hits
         return None
 
     def regex(self, name: str, node: Leaf, pattern: str) -> tantivy.Query:
@@ -123,6 +133,7 @@ class Clauses:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
         if isinstance(node, Regex) and expanded(node.pattern) > MOST_STATES:
             raise self.complain(node, "the counted repetitions of this regular expression are too many", "Use * or +, or [a-z0-9] for \\w.")
+        self.costly = True
         try:
             return Q.regex_query(self.schema, name, pattern)
         except ValueError as e:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import tantivy
 
 from eye.index.check import Checked
 from eye.query.tree import Pattern, Text
+
+Candidates = tantivy.Query | list[tantivy.DocAddress]
+"""Records that may match: a query of the index, or their places."""
 
 
 class Engine(Protocol):
@@ -43,6 +46,10 @@ class Engine(Protocol):
         """Return whether a text field has a piece that is no term."""
         ...
 
+    def others(self) -> bool:
+        """Return whether some record has values that are neither terms nor times nor single words."""
+        ...
+
     def texts(self) -> list[str]:
         """Return the text fields that some record has."""
         ...
@@ -55,8 +62,14 @@ class Engine(Protocol):
         """Return the number of records that a query of the index finds."""
         ...
 
-    def checked(self, node: Checked, candidates: tantivy.Query, *, but: bool = False) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their values are read."""
+    def places(self, query: tantivy.Query, most: int) -> list[tantivy.DocAddress] | None:
+        """Return the places of the records that a query of the index finds; None for more than `most`."""
+        ...
+
+    def checked(self, node: Checked, candidates: Candidates, *, but: bool = False, fields: Sequence[str] = ()) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their values are read: those of some
+        fields, or all.
+        """
         ...
 
     def checked_numbers(self, name: str, node: Checked, candidates: tantivy.Query) -> list[int]:

@@ -12,6 +12,8 @@ from eye.index.clauses import both
 from eye.index.schema import HIGH, ID, LOW, NUMBER, WHEN, column, schema
 from scout.console import Complaint
 
+MOST_AT_ONCE = 500_000
+"""Hits whose places are asked for at a time where all are wanted: each time the engine goes through all hits anew."""
 AHEAD = 200
 """Hits behind a page that are looked at too: a group of equal values that ends among them needs no question of its own."""
 
@@ -60,6 +62,15 @@ class HitOrder:
         except ValueError as e:
             raise self._damaged(e) from e
         return [address for _, address in hits]
+
+    def every(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
+        """The places of all hits, by row number."""
+        size = min(self._records, MOST_AT_ONCE)
+        for start in range(0, self._records, MOST_AT_ONCE):
+            found = self.ordered(query, start, size, NUMBER, descending=False)
+            yield from found
+            if len(found) < size:
+                return
 
     @staticmethod
     def _kind(by: str) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,52 +16,37 @@ from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
 from eye.index.build import damage, folder_name, index, marks, outdated, readable, sizes
-from eye.index.check import UNLIKE, Checked, matcher, prefilter, whole_value
+from eye.index.check import Checked, whole_value
+from eye.index.checks import Checks
 from eye.index.clauses import both, union
 from eye.index.compile import Compiler, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.documents import read_line
-from eye.index.order import AHEAD, HitOrder
-from eye.index.schema import (
-    HIGH,
-    ID,
-    LINE,
-    NAMES,
-    NUMBER,
-    NUMBERED,
-    PAIR,
-    PART,
-    ROW,
-    SHAPES,
-    SWAPPED,
-    US,
-    WHEN,
-    column,
-    has_terms,
-    pair,
-    schema,
-)
+from eye.index.engine import Candidates
+from eye.index.order import AHEAD, MOST_AT_ONCE, HitOrder
+from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, SWAPPED, US, WHEN, has_terms, pair, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
 from eye.query.tree import Exists, Node, Pattern, Range, Text, leaves_of
 from eye.query.words import fold, without_case
 from scout.console import COULD_NOT, Complaint
 
-CACHED = 64
-"""Results of clauses that had to read records, and counts of facets, that are kept."""
-AT_ONCE, MOST_AT_ONCE = 20_000, 500_000
-"""Hits whose places are asked for at a time where all are wanted, at first and at most: each time the engine goes through all hits anew."""
+AT_ONCE = 20_000
+"""Hits whose places are asked for at first where all are wanted."""
 MOST_VALUES = 400
 """Values that a facet looks at before it joins those that differ in case only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query made ready: its text, its trees (of the query and of the filters), and what the index is asked."""
+    """A query made ready: its text, its trees (of the query and of the filters), and what the index is asked. `costly`: every question
+    about it makes the engine gather its records anew.
+    """
 
     query: str
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
+    costly: bool = False
 
 
 class Store:
@@ -77,7 +61,6 @@ class Store:
         if build and outdated(self.case):
             index(self.case)
         self._lock = threading.Lock()
-        self._checked: OrderedDict[str, list[int]] = OrderedDict()
         self._words: dictionary.Dictionary | None = None
         self._load()
 
@@ -105,6 +88,7 @@ class Store:
         known = registry()
         self.columns = frozenset(name for name in self._names if name in known)
         self._order = HitOrder(self._searcher, self._damaged)
+        self._checks = Checks(self._order, self._line, self.seconds)
         self._terms = Terms(self._searcher, self.columns)
         self._counts = Counts(self._searcher, self._damaged, self.columns)
 
@@ -176,6 +160,10 @@ class Store:
         """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
         return self._terms.pieces(name, parts, most, at_end=at_end)
 
+    def others(self) -> bool:
+        """Return whether some record has values that are neither terms nor times nor single words."""
+        return self._terms.others
+
     def texts(self) -> list[str]:
         """Return the text fields that some record has."""
         return self._terms.texts
@@ -188,61 +176,37 @@ class Store:
         """Return the number of records that a query of the index finds."""
         return self._order.hits(query)
 
-    def checked(self, node: Checked, candidates: tantivy.Query, *, but: bool = False) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their records are read."""
-        key = repr((replace(node, position=0, end=0), but))
-        with self._lock:
-            if key in self._checked:
-                self._checked.move_to_end(key)
-                return self._checked[key]
-        fits, holds, rows = matcher(node), prefilter(node), []
-        until = time.monotonic() + self.seconds if self.seconds else None
-        for address in self._all(candidates):
-            line = self._line(address)
-            if until and time.monotonic() > until:
-                raise Complaint(
-                    f"stopped after {self.seconds:.0f} s: too many records hold words of this pattern.",
-                    "Narrow the time, name a keyword field, or write a longer word.",
-                    COULD_NOT,
-                )
-            likely = holds is None or holds.search(line) or UNLIKE.search(line)
-            if (likely is not None and fits(read_line(line))) is not but:
-                rows.append(address)
-        return self._keep(key, [int(row) for row in self._order.fast(NUMBER, rows)])
+    def places(self, query: tantivy.Query, most: int) -> list[tantivy.DocAddress] | None:
+        """Return the places of the records that a query of the index finds; None for more than `most`."""
+        found = self._order.ordered(query, 0, most + 1, NUMBER, descending=False) if self.records else []
+        return found if len(found) <= most else None
+
+    def checked(self, node: Checked, candidates: Candidates, *, but: bool = False, fields: Sequence[str] = ()) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their values are read: those of some
+        fields, or all.
+        """
+        return self._checks.records(node, candidates, but, tuple(fields))
 
     def checked_numbers(self, name: str, node: Checked, candidates: tantivy.Query) -> list[int]:
         """Return the row numbers of candidates whose number in the columns of a field a clause matches as it is written."""
-        key = repr(replace(node, position=0, end=0))
-        with self._lock:
-            if key in self._checked:
-                return self._checked[key]
-        fits, having = whole_value(node), tantivy.Query.exists_query(HIGH if name == ID else column(name))
-        places = list(self._all(both([candidates, having])))
-        rows = [place for place, text in zip(places, self._order.numbers(name, places), strict=True) if fits(text)]
-        return self._keep(key, [int(row) for row in self._order.fast(NUMBER, rows)])
+        return self._checks.numbers(name, node, candidates)
 
     def odd_numbers(self, name: str, node: Checked) -> list[str]:
         """Return the values of such a field that a clause matches and that are terms, since they are no numbers or several."""
         return [value for value in self._terms.odd_numbers(name) if whole_value(node)(value)]
-
-    def _keep(self, key: str, found: list[int]) -> list[int]:
-        with self._lock:
-            self._checked[key] = found
-            while len(self._checked) > CACHED:
-                self._checked.popitem(last=False)
-        return found
 
     # --- a query
 
     def ask(self, query: str, filters: Iterable[str] = ()) -> Asked:
         """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
         self._sound()
-        nodes, parts = [], []
+        nodes, parts, costly = [], [], False
         for text in (query, *filters):
-            node = parse(text)
+            node, compiler = parse(text), Compiler(text, self)
             nodes.append(node)
-            parts.append(Compiler(text, self).compiled(node))
-        return Asked(query, tuple(nodes), both(parts))
+            parts.append(compiler.compiled(node))
+            costly = costly or compiler.costly
+        return Asked(query, tuple(nodes), both(parts), costly)
 
     def ask_node(self, query: str, node: Node) -> Asked:
         """Compile a part of a query that is parsed already."""
@@ -257,8 +221,8 @@ class Store:
 
     def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
         """Total, times, facets of hot fields and the first rows of a query: one pass over the hits, and one over the first of them."""
-        found = self._counts.summary(asked.compiled, facets)
-        if rows and found.total:
+        found = self._counts.summary(asked.compiled, facets, rows=rows if asked.costly else 0, descending=descending)
+        if rows and found.total and not found.rows:
             early = self._counts.early(found, rows + AHEAD, descending=descending)
             query = asked.compiled if early is None else self._narrowed(asked, early)
             found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(query, 0, rows, descending=descending))]
@@ -309,7 +273,7 @@ class Store:
         """The same for a field whose values are no terms: the records are read."""
         found: Counter[str] = Counter()
         having = both([asked.compiled, tantivy.Query.term_set_query(schema(), NAMES, self.names_with(name))])
-        for address in self._all(having):
+        for address in self._order.every(having):
             value = read_line(self._line(address)).get(name)
             found.update({str(one) for one in (value if isinstance(value, list) else [value]) if fold(str(one)).startswith(fold(begin))})
         values = without_case(list(found.items()))
@@ -372,14 +336,6 @@ class Store:
         self._words = None
 
     # --- places and records
-
-    def _all(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
-        size = min(self.records, MOST_AT_ONCE)
-        for start in range(0, self.records, MOST_AT_ONCE):
-            found = self._order.ordered(query, start, size, NUMBER, descending=False)
-            yield from found
-            if len(found) < size:
-                return
 
     def _line(self, address: tantivy.DocAddress) -> bytes:
         try:

@@ -15,9 +15,9 @@ import tantivy
 
 from commodore.schema import registry
 from eye.index.check import part_of
-from eye.index.schema import ID, ID_HEAD, PAIR, US, has_terms, pair, pieces_of, text_fields
+from eye.index.schema import ID, ID_HEAD, NAMES, OTHERS, PAIR, US, has_terms, pair, pieces_of, text_fields
 from eye.query.tree import ANY, ONE, Pattern, Text
-from eye.query.words import NO_PIECES, UNCUT, clean, fold, level, words
+from eye.query.words import EDGE, UNCUT, clean, fold, level, words
 from scout.bounded import searcher
 
 BREAK = "\x1d"
@@ -61,6 +61,8 @@ class Terms:
         """the text fields that the index has"""
         self.uncut = {name for name in self.texts if searcher.doc_freq(pieces_of(name), UNCUT)}
         """those with a piece that is no term"""
+        self.others = searcher.doc_freq(NAMES, OTHERS) > 0
+        """whether some record has values that are neither terms nor times nor single words"""
         self._lock = threading.Lock()
         self._blocks: OrderedDict[str, Block] = OrderedDict()
 
@@ -143,8 +145,9 @@ def _made(name: str, terms: list[str]) -> Block:
     kept: list[str] = []
     folded: list[str] = []
     odd: list[str] = []
+    pieces = {*map(pieces_of, text_fields())}
     for term in terms:
-        if term in NO_PIECES or term.startswith((ID + US, ID_HEAD)):
+        if (EDGE in term and name in pieces) or term.startswith((ID + US, ID_HEAD)):
             continue
         if term.isascii():
             low = term.lower() if name == PAIR else term

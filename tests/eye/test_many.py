@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import orjson
 import pytest
 
+from eye.index.schema import ROW
 from eye.index.store import Store
 from tests.eye import typed
 from tests.eye.conftest import write_lines
@@ -36,7 +38,7 @@ EDGES = ("", "", "", " ", "\n", "  ")
 def record(n: int, chance: random.Random) -> dict:
     text = "".join(chance.choice(HALVES) + chance.choice(BLANKS) for _ in range(chance.randint(1, 9)))
     made = {
-        "@timestamp": f"2026-12-{n % 28 + 1:02d}T10:00:{n % 60:02d}Z",
+        "@timestamp": f"2026-12-{n % 28 + 1:02d}T10:00:{n % 3:02d}Z" if n % 11 else None,
         "event.dataset": "x",
         "escadre.id": f"{chance.getrandbits(128):032x}",
         "escadre.locator": f"chunk/{n % 7}/record/{n * 13}",
@@ -109,6 +111,15 @@ def test_blanks_at_the_ends_of_a_pattern(store, records):
         expected = {r["escadre.id"] for r in records if part in plain(r["message"])}
         assert found(store, f"message:*{escaped(part)}*") == expected, part
         assert expected or "  " in part or part in (" e2 x", "\u00e9 0 "), part
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("query", ["*e*", "*ow*", "*the\\ *", '"0 windows"~2', "message:/.*e.*/", "servise~1", "escadre.locator:*1*"])
+def test_the_first_rows_of_one_pass_are_those_of_the_page(store, query, descending):
+    asked = store.ask(query)
+    page = [record[ROW] for record in store.rows(asked, 0, 50, descending=descending)]
+    for costly in (True, False):
+        assert store.summary(replace(asked, costly=costly), (), rows=50, descending=descending).rows == page != []
 
 
 @pytest.mark.parametrize("slop", [1, 2, 3, 25])
