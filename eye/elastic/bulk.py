@@ -9,6 +9,7 @@ takes nothing at all ends the load.
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections import Counter
@@ -123,7 +124,7 @@ class BulkSender:
     def _sent(self, chunk: BulkChunk, step: _Step) -> list[_Step]:
         items = [item if item.body else self._ready(item) for item in step.items]
         parts = chain.from_iterable((b'{"create":{"_id":%b}}' % orjson.dumps(item.key), item.body) for item in items)
-        joined: Any = [b"\n".join(parts)]  # ready bytes go through as they are, which the type of `operations` does not declare
+        joined: Any = b"\n".join([*parts, b""])  # ready bytes go through as they are, which the type of `operations` does not declare
         answer = self.client.bulk(index=chunk.target, operations=joined, filter_path=_WANTED, timeout="60s", pipeline="_none")
         results = answer.body.get("items") if isinstance(answer.body, dict) else None
         if not isinstance(results, list) or len(results) != len(items):
@@ -203,6 +204,7 @@ class BulkSender:
 
     def _failed(self, chunk: BulkChunk, step: _Step, error: ApiError | TransportError) -> list[_Step]:
         """A request that failed as a whole."""
+        gc.collect()  # errors of a connection may hold on to requests in cycles
         status = error.status_code if isinstance(error, ApiError) else 0
         why = errors.reason(error)
         if status in (400, 413) and not step.check:

@@ -7,27 +7,29 @@ is found by its id and digest, and not sent.
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import orjson
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from commodore.case.jsonl import lines
-from eye.case import finding_sources, open_case, sources
+from eye.case import open_case, sources
 from eye.elastic import compare, document, errors, prepare
 from eye.elastic.bulk import CREATED, DIFFERENT, REDUCED, REFUSED, THERE, BulkChunk, BulkItem, BulkSender
 from eye.elastic.confirmed import Confirmed, LineRange, RecordsFile
 from eye.elastic.deadletters import DeadLetters
 from eye.elastic.names import index_name
 from eye.elastic.pace import Pace, StoppedError
+from eye.elastic.reading import families, nested, parsed, read
 from eye.remote.told import told
 from scout.console import duration, escape, plural
 
@@ -36,8 +38,6 @@ CHUNK_BYTES = 3_000_000
 CHUNK_ITEMS = 3_000
 LARGEST = 64_000_000
 """Bytes of a line over which it is not sent at all: no server takes a request of twice that (`http.max_content_length`)."""
-NESTED = 200
-"""Levels of objects and lists over which a record is not sent: no JSON writer here takes 255, and no server 1,000."""
 THREADS = 3
 """Requests under way at a time."""
 Progress = Callable[[str, int], None]
@@ -96,43 +96,21 @@ def load(
     pace = Pace(patience) if patience else Pace()
     work = _Load(client, case, name or case.resolve().name, DeadLetters(case), pace, progress, each)
     try:
-        return work.run(started)
+        with _seldom_collected():
+            return work.run(started)
     except (ApiError, TransportError) as e:
         raise errors.failed(e) from e
 
 
-def families(case: Path) -> dict[str, list[tuple[str, Path]]]:
-    """Return family → (dataset, file). A dataset whose first record is a state is of the family `state`."""
-    result: dict[str, list[tuple[str, Path]]] = {}
-    of: dict[str, str] = {}
-    for source in sources(case):
-        if source.dataset not in of:
-            of[source.dataset] = _family(source.path)
-        result.setdefault(of[source.dataset], []).append((source.dataset, source.path))
-    if found := finding_sources(case):
-        result["finding"] = [(source.dataset, source.path) for source in found]
-    return result
-
-
-def _family(path: Path) -> str:
-    """Return the family of a file's first record that reads."""
-    for line in lines(path):
-        if record := parsed(line)[0]:
-            return "state" if record.get("event.kind") == "state" else "logs"
-    return "logs"
-
-
-def parsed(line: bytes) -> tuple[dict[str, Any], str]:
-    """Return the record of a line, and why it is none, '' where it is one."""
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cycles less often: records are trees, which are freed at once. What errors hold is freed in `BulkSender._failed`."""
+    was = gc.get_threshold()
+    gc.set_threshold(20_000, *was[1:])
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as e:
-        return {}, f"the line is no record ({e})"
-    if not isinstance(record, dict):
-        return {}, "the line is no record (not an object)"
-    if line.count(b"{") + line.count(b"[") > NESTED and document.depth(record) > NESTED:
-        return record, f"the record has objects nested over {NESTED} levels"
-    return record, ""
+        yield
+    finally:
+        gc.set_threshold(*was)
 
 
 @dataclass
@@ -301,10 +279,14 @@ class _Load:
                     yield part
                     part = target.part(dataset, name)
                 continue
-            record, why = parsed(line)
+            record, why = parsed(line) if ask else read(line)
             key, digest = str(record.get("escadre.id") or ""), blake2b(line, digest_size=16).hexdigest()
             why = why or (f"the line has {len(line):,} bytes" if len(line) > LARGEST else "" if key else "the record has no id")
-            ready = document.NOTHING if ask or why else document.made(line, record, digest)
+            ready = document.NOTHING
+            if not ask and not why and (found := document.quickly(line, record, digest)):
+                ready = found
+            elif not ask and not (why := why or nested(line, record)):
+                ready = document.made(line, record, digest)
             weight = len(ready.body) or len(line)
             if part.last and (part.size + weight > CHUNK_BYTES or number - part.first >= CHUNK_ITEMS):
                 yield part
