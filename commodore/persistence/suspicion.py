@@ -32,6 +32,8 @@ class _Traits(NamedTuple):
     place: list[tuple[str, Any, str]]
     script: list[tuple[str, Any, str]]
     command: list[tuple[str, Any, str]]
+    commands: Any
+    """all patterns of `command` as one: most lines have none of them"""
     interpreters: frozenset[str]
 
 
@@ -41,7 +43,8 @@ def _compiled(os: str) -> _Traits:
     part = traits()[os]
     place, script = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script"))
     command = [(s, searcher(f"(?is){p}"), w) for s, p, w in part["command"]]
-    return _Traits(place, script, command, frozenset(traits()["interpreters"][os]))
+    commands = searcher(f"(?is){'|'.join(f'(?:{p})' for _, p, _ in part['command'])}")
+    return _Traits(place, script, command, commands, frozenset(traits()["interpreters"][os]))
 
 
 @cache
@@ -77,7 +80,10 @@ def of_command(line: str, os: str) -> list[Suspicion]:
     """Return the traits of a command line, the worst first: of the text, and of what a shell makes of it."""
     text = _encodable(line[:LONGEST])
     texts = dict.fromkeys((text, shell_text(text))) if os == "linux" else (text,)
-    return _sorted([Suspicion(s, w) for s, p, w in _compiled(os).command if any(p.search(one) for one in texts)])
+    known = _compiled(os)
+    if not any(known.commands.search(one) for one in texts):
+        return []
+    return _sorted([Suspicion(s, w) for s, p, w in known.command if any(p.search(one) for one in texts)])
 
 
 def shell_text(line: str) -> str:
