@@ -1,4 +1,6 @@
-"""Change inputs of every family of readers and count what comes of it: `python -m bench.mutants [--first N] [--count N] [--workers N] [FAMILY …]`.
+"""Change inputs of every family of readers and count what comes of it.
+
+    python -m bench.mutants [--first N] [--count N] [--workers N] [FAMILY …]
 
 Per family: mutants, exceptions that left a reader, elements at which one raised, accounts that do not add up, mutants that took longer than
 a minute of CPU time (or ten on the clock) or ended their process, CPU seconds of the slowest, and the peak of the memory of all processes
@@ -83,7 +85,10 @@ class Reader:
 
 
 def run(family: Family, first: int, count: int, workers: int, folder: Path) -> tuple[Counter[str], tuple[float, int], int]:
-    """Read `count` mutants from number `first`; return what was counted, (seconds, number) of the slowest, and the peak of the memory in bytes."""
+    """Read `count` mutants from number `first`.
+
+    Return what was counted, (seconds, number) of the slowest, and the peak of the memory in bytes.
+    """
     end = first + count
     todo = [(n, min(n + CHUNK, end)) for n in range(first, end, CHUNK)][::-1]
     found: Counter[str] = Counter()

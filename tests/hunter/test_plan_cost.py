@@ -1,46 +1,65 @@
-"""Planning costs no more than the number of findings, whatever they have in common: a folder of units, a crontab, the file that they start."""
+"""Planning costs no more than the number of findings, whatever they share: a folder of units, or a file whose lines are removed with it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commodore.readers.calls import CallCount
-from tests.commodore.cases import commodore
-from tests.hunter.driver import hunt
+from hunter.host.archived import ArchiveView
+from hunter.plan.model import RemovalTarget
+from hunter.planning.propose import _Wanted, _without_edits_of_removed
+from hunter.ref import Ref
 
-RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-
-
-def put(root: Path, path: str, content: bytes) -> None:
-    at = root / path
-    at.parent.mkdir(parents=True, exist_ok=True)
-    at.write_bytes(content)
+FOLDER = "/etc/systemd/system"
+TABLE = Ref("file", "/etc/crontab")
 
 
-def units(root: Path, number: int) -> None:
-    for n in range(number):
-        put(root, f"etc/systemd/system/e{n}.service", b"[Service]\nExecStart=/tmp/x%d.sh\n[Install]\nWantedBy=multi-user.target\n" % n)
+class ComparedFinding(dict[str, Any]):
+    """A finding; comparing it is a call that is counted, as it takes time."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return dict.__eq__(self, other)
 
 
-def crontab(root: Path, number: int) -> None:
-    lines = b"".join(b"%d %d * * * root /tmp/x.sh %d\n" % (n % 60, n // 60 % 24, n) for n in range(number))
-    put(root, "etc/crontab", lines)
-    put(root, "tmp/x.sh", b"#!/bin/sh\n")
+def units(number: int) -> list[_Wanted]:
+    refs = [Ref("file", f"{FOLDER}/e{n}.service") for n in range(number)]
+    return [_Wanted("systemd-unit", "L010", RemovalTarget(ref), [ComparedFinding(n=str(ref))], {ref: {}}) for ref in refs]
 
 
-@pytest.mark.parametrize("plant", [units, crontab])
-def test_planning_grows_with_the_number_of_findings(tmp_path, plant) -> None:
-    costs = {}
-    for number in (20, 100, 200, 400):  # the first one loads what is loaded once
-        root, case = tmp_path / f"root{number}", tmp_path / f"case{number}"
-        plant(root, number)
-        put(root, "etc/hostname", b"web01\n")
-        commodore("process", root, "-o", case)
-        count = CallCount()
+def lines_of_a_file(number: int) -> list[_Wanted]:
+    whole = _Wanted("file", "file", RemovalTarget(TABLE), [ComparedFinding(n=-1)], {TABLE: {}})
+    targets = [RemovalTarget(TABLE, line=b"%d" % n, number=n) for n in range(number)]
+    return [whole, *(_Wanted("cron-entry", "L001", target, [ComparedFinding(n=target.number)], {TABLE: {}}) for target in targets)]
+
+
+@pytest.mark.parametrize(("made", "left"), [(units, 400), (lines_of_a_file, 1)])
+def test_what_is_left_out_of_a_plan_is_found_at_a_cost_that_grows_with_its_actions(made, left) -> None:
+    _without_edits_of_removed(made(1))  # loads what is loaded once
+    costs = []
+    for number in (100, 200, 400):
+        given, count = made(number), CallCount()
         with count.counting():
-            code, _, err = hunt("plan", case, "-r", RECIPIENT, "-o", tmp_path / "work" / f"{number}.yaml")
-        assert code == 0, err
-        costs[number] = count.made
-    assert costs[400] - costs[200] <= 2.4 * (costs[200] - costs[100])
+            found = _without_edits_of_removed(given)
+        costs.append(count.made)
+    assert costs[2] - costs[1] <= 2.2 * (costs[1] - costs[0])
+    assert len(found) == left
+    assert sum(len(one.findings) for one in found) == (400 if left == 400 else 401)
+
+
+def test_a_finding_that_names_a_target_twice_is_named_once() -> None:
+    finding = ComparedFinding(n=1)
+    (left,) = _without_edits_of_removed([_Wanted("file", "file", RemovalTarget(TABLE), [finding, finding], {TABLE: {}})])
+    assert left.findings == [finding]
+
+
+def test_entries_of_a_folder_are_known_after_more_were_added() -> None:
+    view = ArchiveView()
+    view.add(f"{FOLDER}/b.service", {}, b"")
+    assert view.names(FOLDER) == [("b.service", "file")]
+    view.add(f"{FOLDER}/a.service", {}, b"")
+    assert view.names(FOLDER) == [("a.service", "file"), ("b.service", "file")]
+    assert view.names("/nowhere") == []
