@@ -2,7 +2,8 @@
 
     python -m bench.elastic CASE --url http://127.0.0.1:9200 [--evtx DIR] [--rounds N] [--kills N]
 
-CASE is a directory that `commodore process` wrote. All feeds go into the same server in turns, and the ratio is the median of the rounds.
+CASE is a directory that `commodore process` wrote. All feeds go into the same server in turns, the order turned round each time after a
+round that warms the server up and does not count; the ratio is the median of the rounds.
 CPU is that of the client and of the server together, as the server counts its own: other programs on the machine change the wall time, not
 that. With `--evtx`, the event logs that CASE was made of, there are three more feeds: the program evtx2es, from the package index in an
 environment of its own, one process; `commodore process` with one worker and `eye load` after it; and evtx2es's way without its losses: the
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import random
 import resource
@@ -38,6 +40,7 @@ from elasticsearch import Elasticsearch, helpers
 from bench.common import ROOT, commodore
 from commodore.case.jsonl import lines
 from eye.case import finding_sources, records, sources
+from eye.elastic.connect import ElasticServer, connect
 from eye.elastic.document import made
 from eye.elastic.load import CHUNK_BYTES, THREADS, load
 from eye.elastic.names import index_name, index_names
@@ -87,24 +90,24 @@ def requests_of(case: Path) -> list[bytes]:
         for line, record in records(source.path):
             body = made(line, record, blake2b(line, digest_size=16).hexdigest()).body
             if size + len(body) > CHUNK_BYTES and parts:
-                ready.append(b"\n".join(parts))
+                ready.append(b"\n".join([*parts, b""]))
                 parts, size = [], 0
             parts += (b'{"create":{"_id":%b}}' % orjson.dumps(record["escadre.id"]), body)
             size += len(body)
-    return [*ready, b"\n".join(parts)]
+    return [*ready, b"\n".join([*parts, b""])]
 
 
-def bare(client: Elasticsearch, ready: list[bytes], n: int, name: str) -> int:
+def bare(client: Elasticsearch, requests: list[bytes], n: int, name: str) -> int:
     """Ready requests into an index of the same template, as many at a time; nothing is decided, answers are thrown away."""
     index = index_names(name)[0]
     client.indices.create(index=index, settings=component()["template"]["settings"], mappings=component()["template"]["mappings"])
 
     def send(body: bytes) -> None:
-        joined: Any = [body]
-        client.bulk(index=index, operations=joined, filter_path="errors")
+        ready: Any = body
+        client.bulk(index=index, operations=ready, filter_path="errors")
 
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(send, ready))
+        list(pool.map(send, requests))
     client.indices.refresh(index=index)
     return n
 
@@ -254,10 +257,11 @@ def main() -> None:
 def compared(case: Path, client: Elasticsearch, rounds: int, evtx: Path | None, url: str) -> None:
     """All feeds in turns."""
     ready = requests_of(case)
+    loading = connect(ElasticServer(url))
     n = sum(1 for body in ready for _ in range(body.count(b'{"create":{"_id":')))
     feeds: dict[str, Callable[[], int]] = {
-        "eye load": lambda: sum(c["created"] for c in load(case, client, name="bench").indices.values()),
-        "bare feed of ready requests": lambda: bare(client, ready, n, "bench"),
+        "eye load": lambda: sum(c["created"] for c in load(case, loading, name="bench").indices.values()),
+        "bare feed of ready requests": lambda: bare(loading, ready, n, "bench"),
     }
     if evtx:
         installed()
@@ -267,10 +271,14 @@ def compared(case: Path, client: Elasticsearch, rounds: int, evtx: Path | None, 
             "evtx2es's way, nothing lost": lambda: evtx2es(client, evtx, "bench", n),
         }
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in feeds}
-    for _ in range(rounds):
-        for name, feed in feeds.items():
+    for number in range(rounds + 1):  # the first warms the server up, and does not count
+        for name, feed in list(feeds.items())[:: 1 if number % 2 else -1]:
             drop(client, "bench")
-            rates[name].append(measured(client, feed))
+            gc.collect()
+            found = measured(client, feed)
+            if number:
+                rates[name].append(found)
+                print(f"round {number}: {name:<28} {1e6 / found[1]:,.1f} µs of CPU a document", flush=True)
     for name, found in rates.items():
         told(name, found, rates["eye load"])
 

@@ -35,7 +35,7 @@ EXCUSED = {
     "commodore/persistence/windows.py": "a path of at most 250 characters: 250 steps for each character",
     "commodore/readers/programs/certificates.py": "reads the roots that come with the project",
     "eye/elastic/bulk.py": "searches 2,000 characters",
-    "eye/index/compile.py": "an error text of our own library",
+    "eye/index/clauses.py": "an error text of our own library",
     "eye/push/artefacts.py": "a full match of one value",
     "eye/query/parse.py": "matched at one place of a query, whose length is bounded",
 }

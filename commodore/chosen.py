@@ -70,7 +70,10 @@ class Sorter:
         for field, (exact, every) in self._fields.items():
             value = record.get(field)
             if value.__class__ is str:
-                found = found | every | exact.get(value, _NOBODY)
+                if every:
+                    found |= every
+                if value in exact:
+                    found |= exact[value]
         return found
 
     def passes(self, batch: RecordBatch) -> bool:

@@ -44,6 +44,7 @@ def _load(
     ca: Authority = None,
     fingerprint: Fingerprint = "",
     name: CaseName = "",
+    each: Annotated[bool, typer.Option("--each", help="Ask for every document, also those that an earlier load noted as there.")] = False,
     json: Json = False,
 ) -> None:
     """Load a case into Elasticsearch. Exit code 1 where documents were refused or both sides differ."""
@@ -53,7 +54,7 @@ def _load(
     screen = Screen(json_lines=json)
     client = connect(ElasticServer(url, cloud_id, api_key_file, user, password_file, ca, fingerprint))
     with screen.progress() as bar:
-        done = load(case, client, name=name, progress=counted(bar, "loading"))
+        done = load(case, client, name=name, progress=counted(bar, "loading"), each=each)
     if json:
         screen.emit(done.result())
     for line in report(done):

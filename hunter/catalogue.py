@@ -73,7 +73,7 @@ class RemovalKind:
     """the site may have made it itself: a plan asks"""
     check: str
     """the module of checks/ that looks at the file as it would be, '' for none"""
-    places: tuple[re.Pattern[str], ...]
+    places: tuple[str, ...]
     """where this kind may act: patterns over `Object.place`"""
     removal: str
     stage: str
@@ -93,7 +93,7 @@ class RemovalKind:
 
     def may_act_at(self, place: str) -> bool:
         """Return whether this kind may act at a place (`Object.place`)."""
-        return any(pattern.fullmatch(place) for pattern in self.places)
+        return any(path_regex(pattern, fold=self.os == "windows").fullmatch(place) for pattern in self.places)
 
     def serves(self, target: Mapping[str, Any], system: str) -> bool:
         """Return whether this kind removes the target of a finding on this operating system."""
@@ -107,7 +107,6 @@ def catalogue() -> dict[str, RemovalKind]:
     found: dict[str, RemovalKind] = {}
     for kind, e in _entries():
         system = e.get("os", "linux")
-        places = tuple(path_regex(text, fold=system == "windows") for text in e["places"])
         entry = RemovalKind(
             kind,
             e.get("of", kind),
@@ -123,7 +122,7 @@ def catalogue() -> dict[str, RemovalKind]:
             e.get("login") == "yes",
             e.get("asks") == "yes",
             e.get("check", ""),
-            places,
+            tuple(e["places"]),
             e["removal"],
             *({"inside": "", **e}[name] for name in ("stage", "class", "reboot", "what", "inside", "detail", "risk", "back")),
         )

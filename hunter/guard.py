@@ -38,10 +38,16 @@ _SERVICE = re.compile(r"(?i)HKLM/SYSTEM/[^/]+/Services/([^/]+)(?:/(?:Start|Type|
 class GuardRule:
     """One line of the guard list."""
 
-    pattern: re.Pattern[str]
+    match: str
+    """a pattern of places, or of names"""
     why: str
+    fold: bool = False
     whole: bool = False
     """it holds for the removal of the object as a whole, not of a line or element of it, nor for its default"""
+
+    def fits(self, text: str) -> bool:
+        """Return whether a place or name is guarded."""
+        return path_regex(self.match, fold=self.fold).fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +82,23 @@ def guard() -> GuardList:
 
 
 def _rule(entry: Mapping[str, str], *, fold: bool = False) -> GuardRule:
-    return GuardRule(path_regex(entry["match"], fold=fold), entry["why"], entry.get("whole") == "yes")
+    return GuardRule(entry["match"], entry["why"], fold, entry.get("whole") == "yes")
 
 
 def forbidden(kind: str, ref: Ref) -> str:
     """Why an action of this kind must not change an object, whatever is there; '' where it may."""
     place = of(ref).place(ref)
     for rule in guard().places.get(ref.object, ()):
-        if rule.pattern.fullmatch(place) and not (rule.whole and mechanism_of(kind).stays):
+        if rule.fits(place) and not (rule.whole and mechanism_of(kind).stays):
             return rule.why
     if catalogue()[kind].operation == "file-rights":
         for rule in guard().rights:
-            if rule.pattern.fullmatch(place):
+            if rule.fits(place):
                 return rule.why
     service = _SERVICE.fullmatch(place)
     if service and catalogue()[kind].removal != "RS":
         for rule in guard().services:
-            if rule.pattern.fullmatch(service[1]):
+            if rule.fits(service[1]):
                 return rule.why
     if not catalogue()[kind].may_act_at(place):
         return f"it is not in a place where HUNTER does {catalogue()[kind].verb} ({kind})"
@@ -167,7 +173,7 @@ def _own_account(action: RemovalAction, *, live: bool) -> str:
 def _refusal(action: RemovalAction, asked: Owned) -> str:
     if unit := mechanism_of(action.kind).unit(action.target.ref):
         for rule in guard().units:
-            if rule.pattern.fullmatch(unit):
+            if rule.fits(unit):
                 return f"unit {unit}: {rule.why}"
     for ref in (action.target.ref, *action.expect):
         path = told(ref)

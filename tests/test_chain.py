@@ -18,6 +18,8 @@ import zstandard
 from tests.trees import linux_tree, windows_tree
 
 pytestmark = pytest.mark.corpus
+WITHOUT = ("--skip", "registry")
+"""nine tenths of the records would be keys and values as they are, which `test_tables.py` reads back from both hosts"""
 
 
 def tool(*words: str, code: int = 0) -> str:
@@ -80,7 +82,7 @@ def ran(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
         tool("scout", "collect", "-r", recipient, "--root", str(root), "-o", str(out), "--profile", "full")
         (archives[system],) = out.glob("*.age")
     rules = next(corpus.glob("detection/SigmaHQ*/rules/windows"))
-    tool("commodore", "process", *map(str, archives.values()), "-i", str(key), "-o", str(case), "--rules", str(rules))
+    tool("commodore", "process", *map(str, archives.values()), "-i", str(key), "-o", str(case), "--rules", str(rules), *WITHOUT)
     return Ran(place, roots, archives, case)
 
 
@@ -149,7 +151,7 @@ def test_processing_again_gives_the_same_content(ran: Ran, tmp_path: Path, corpu
     rules = next(corpus.glob("detection/SigmaHQ*/rules/windows"))
     again = tmp_path / "again"
     key, archives = str(ran.place / "key.txt"), map(str, ran.archives.values())
-    tool("commodore", "process", *archives, "-i", key, "-o", str(again), "--rules", str(rules), "--workers", "1")
+    tool("commodore", "process", *archives, "-i", key, "-o", str(again), "--rules", str(rules), "--workers", "1", *WITHOUT)
     for folder in ("findings", "ledger", "members", "records/*"):
         made = sorted(ran.case.glob(f"{folder}/*.jsonl*"))
         assert made, folder
@@ -188,7 +190,7 @@ def test_a_cut_archive_gives_what_is_whole_and_says_so(ran: Ran, tmp_path: Path)
     os.truncate(cut, ran.archives["windows"].stat().st_size * 2 // 3)
     key = str(ran.place / "key.txt")
     tool("scout", "verify", str(cut), "-i", key, code=1)
-    tool("commodore", "process", str(cut), "-i", key, "-o", str(tmp_path / "case"), code=1)
+    tool("commodore", "process", str(cut), "-i", key, "-o", str(tmp_path / "case"), *WITHOUT, code=1)
     whole = {m["path"]: m["sha256"] for m in all_lines(ran.case, "members/*") if m.get("sha256")}
     members = all_lines(tmp_path / "case", "members/*")
     kept = [m for m in members if m["verdict"] == "taken" and m.get("sha256") and m.get("type") == "file"]

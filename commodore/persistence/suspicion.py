@@ -5,12 +5,13 @@ from __future__ import annotations
 import ntpath
 import posixpath
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 from commodore.finding import SEVERITIES
 from commodore.persistence.data import traits
-from scout.bounded import searcher
+from scout.bounded import together
 
 LONGEST = 8192
 """Characters of a command line that are examined."""
@@ -31,9 +32,9 @@ class Suspicion(NamedTuple):
 class _Traits(NamedTuple):
     place: list[tuple[str, Any, str]]
     script: list[tuple[str, Any, str]]
-    command: list[tuple[str, Any, str]]
-    commands: Any
-    """all patterns of `command` as one: most lines have none of them"""
+    command: list[Suspicion]
+    commands: Callable[[str], list[int]]
+    """text → numbers of the traits in `command` that it has"""
     interpreters: frozenset[str]
 
 
@@ -42,8 +43,8 @@ def _compiled(os: str) -> _Traits:
     """Compile the traits. Patterns on paths are simple and need look-ahead; those on command lines are matched in linear time."""
     part = traits()[os]
     place, script = ([(s, re.compile(p, re.IGNORECASE | re.DOTALL), w) for s, p, w in part.get(kind, [])] for kind in ("place", "script"))
-    command = [(s, searcher(f"(?is){p}"), w) for s, p, w in part["command"]]
-    commands = searcher(f"(?is){'|'.join(f'(?:{p})' for _, p, _ in part['command'])}")
+    command = [Suspicion(s, w) for s, _, w in part["command"]]
+    commands = together(f"(?is){p}" for _, p, _ in part["command"])
     return _Traits(place, script, command, commands, frozenset(traits()["interpreters"][os]))
 
 
@@ -78,12 +79,11 @@ def _at_home(path: str, words: str) -> bool:
 
 def of_command(line: str, os: str) -> list[Suspicion]:
     """Return the traits of a command line, the worst first: of the text, and of what a shell makes of it."""
-    text = _encodable(line[:LONGEST])
+    text = encodable(line[:LONGEST])
     texts = dict.fromkeys((text, shell_text(text))) if os == "linux" else (text,)
     known = _compiled(os)
-    if not any(known.commands.search(one) for one in texts):
-        return []
-    return _sorted([Suspicion(s, w) for s, p, w in known.command if any(p.search(one) for one in texts)])
+    numbers = sorted({number for one in texts for number in known.commands(one)})
+    return _sorted([known.command[number] for number in numbers])
 
 
 def shell_text(line: str) -> str:
@@ -95,7 +95,8 @@ def shell_text(line: str) -> str:
     return _VARIABLE.sub(lambda m: values.get(m[1] or m[2], m[0]), text)[:LONGEST] if values else text
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """Return a text without lone surrogates, which RE2 does not search."""
     return text.encode("utf-8", "replace").decode()
 
 

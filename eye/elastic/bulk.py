@@ -9,11 +9,13 @@ takes nothing at all ends the load.
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -59,6 +61,8 @@ class BulkChunk(NamedTuple):
     dataset: str
     file: str
     items: list[BulkItem]
+    lost: list[str]
+    """ids of those that are refused, or for which another document is there"""
 
 
 class _Step(NamedTuple):
@@ -119,8 +123,8 @@ class BulkSender:
 
     def _sent(self, chunk: BulkChunk, step: _Step) -> list[_Step]:
         items = [item if item.body else self._ready(item) for item in step.items]
-        parts = [b'{"create":{"_id":%b}}\n%b' % (orjson.dumps(item.key), item.body) for item in items]
-        joined: Any = [b"\n".join(parts)]  # ready bytes go through as they are, which the type of `operations` does not declare
+        parts = chain.from_iterable((b'{"create":{"_id":%b}}' % orjson.dumps(item.key), item.body) for item in items)
+        joined: Any = b"\n".join([*parts, b""])  # ready bytes go through as they are, which the type of `operations` does not declare
         answer = self.client.bulk(index=chunk.target, operations=joined, filter_path=_WANTED, timeout="60s", pipeline="_none")
         results = answer.body.get("items") if isinstance(answer.body, dict) else None
         if not isinstance(results, list) or len(results) != len(items):
@@ -200,6 +204,7 @@ class BulkSender:
 
     def _failed(self, chunk: BulkChunk, step: _Step, error: ApiError | TransportError) -> list[_Step]:
         """A request that failed as a whole."""
+        gc.collect()  # errors of a connection may hold on to requests in cycles
         status = error.status_code if isinstance(error, ApiError) else 0
         why = errors.reason(error)
         if status in (400, 413) and not step.check:
@@ -227,6 +232,8 @@ class BulkSender:
             raise Complaint(f"{chunk.target} takes no document, even reduced to what identifies it: {why}.", do, COULD_NOT)
 
     def _dead(self, chunk: BulkChunk, item: BulkItem, why: str) -> None:
+        with self.lock:
+            chunk.lost.append(item.key)
         self.letters.add(chunk.target, chunk.dataset, chunk.file, item.number, item.key[:600], item.digest, why, item.line)
 
 

@@ -1,4 +1,4 @@
-"""Both sides compared after a load: documents per dataset, and a sample of records field by field.
+"""Both sides compared after a load: documents per dataset with their checksums, and a sample of records field by field.
 
 The sample is drawn by the digests of the records, so it is the same in every load of a case, and spread over all its files.
 """
@@ -6,13 +6,13 @@ The sample is drawn by the digests of the records, so it is the same in every lo
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from elasticsearch import Elasticsearch
 
 from eye.elastic.document import made
-from eye.elastic.fields import IGNORE_ABOVE, RAW
+from eye.elastic.fields import CHECKSUM, IGNORE_ABOVE, RAW, checksum
 from eye.query.values import nanoseconds
 from eye.query.words import fold
 from eye.remote.told import told
@@ -27,27 +27,59 @@ SHOWN = 20
 
 
 class LoadSample:
-    """Counts and a sample of the records of one index, as they are read."""
+    """Counts, checksums and a sample of the records of one index, as they are read. `sums`: dataset → checksums added up."""
 
-    def __init__(self) -> None:
+    def __init__(self, bound: dict[str, str] | None = None) -> None:
         self.read: Counter[str] = Counter()
+        self.sums: Counter[str] = Counter()
         self.total = 0
         self.drawn: dict[str, list[tuple[str, str, bytes]]] = {}
-        self._bound: dict[str, str] = {}
+        self._bound: dict[str, str] = {} if bound is None else bound
+
+    @classmethod
+    def of(cls, total: int, read: dict[str, int], sums: dict[str, int], drawn: dict[str, list[list[str]]]) -> LoadSample:
+        """Return what `Confirmed` noted. Raises ValueError, TypeError or AttributeError where that is none."""
+        made = cls()
+        made.read, made.sums = (Counter({str(name): int(n) for name, n in counts.items()}) for counts in (read, sums))
+        made.total = int(total)
+        made.drawn = {name: [(str(digest), str(key), line.encode()) for digest, key, line in of] for name, of in drawn.items()}
+        return made
+
+    def part(self) -> LoadSample:
+        """Return an empty one for some of the records, which draws what this one would, at least."""
+        return LoadSample(dict(self._bound))
 
     def add(self, value: Any, key: str, digest: str, line: bytes) -> None:
         """Count a record of a dataset, and keep it where its digest is among the smallest there."""
-        dataset = value
+        dataset, number = value, checksum(digest)
         if type(value) is not str or len(value) > IGNORE_ABOVE:
             dataset, *more = named(value)
             self.read.update(more)
+            self.sums.update(dict.fromkeys(more, number))
         self.read[dataset] += 1
+        self.sums[dataset] += number
         self.total += 1
         if digest < self._bound.get(dataset, "g") and len(line) < LARGEST:
-            kept = sorted([*self.drawn.get(dataset, []), (digest, key, line)])[:SAMPLE]
-            self.drawn[dataset] = kept
-            if len(kept) == SAMPLE:
-                self._bound[dataset] = kept[-1][0]
+            self._draw(dataset, [(digest, key, line)])
+
+    def miss(self, dataset: str) -> None:
+        """Count a line that is no record."""
+        self.read[dataset] += 1
+        self.total += 1
+
+    def _draw(self, dataset: str, more: list[tuple[str, str, bytes]]) -> None:
+        kept = sorted([*self.drawn.get(dataset, []), *more])[:SAMPLE]
+        self.drawn[dataset] = kept
+        if len(kept) == SAMPLE:
+            self._bound[dataset] = min(self._bound.get(dataset, "g"), kept[-1][0])
+
+    def join(self, part: LoadSample) -> None:
+        """Add the records of a part."""
+        self.read += part.read
+        self.sums += part.sums
+        self.total += part.total
+        for dataset, drawn in part.drawn.items():
+            self._draw(dataset, drawn)
 
 
 def named(value: Any) -> list[str]:
@@ -58,22 +90,45 @@ def named(value: Any) -> list[str]:
     return sorted(name for name in found if len(name) <= IGNORE_ABOVE) or [""]
 
 
-def counted(client: Elasticsearch, index: str) -> dict[str, int]:
-    """Return dataset (in lower case, '' for none) → documents of an index."""
-    aggregations = {"by": {"terms": {"field": "event.dataset", "size": DATASETS, "missing": ""}}}
+class InIndex(NamedTuple):
+    """Documents of a dataset in an index, and their checksums added up."""
+
+    documents: int
+    total: int
+
+
+def counted(client: Elasticsearch, index: str) -> dict[str, InIndex]:
+    """Return dataset (in lower case, '' for none) → what an index has of it."""
+    total = {"total": {"sum": {"field": CHECKSUM}}}
+    aggregations = {"by": {"terms": {"field": "event.dataset", "size": DATASETS, "missing": ""}, "aggs": total}}
     found = client.search(index=index, size=0, aggs=aggregations, track_total_hits=True)
     buckets = told(found.body, "aggregations", "by", "buckets", of=list)
-    return {str(told(bucket, "key", of=object)): told(bucket, "doc_count", of=int) for bucket in buckets}
+    result = {}
+    for bucket in buckets:
+        added = told(bucket, "total", "value", of=object)
+        whole = int(added) if isinstance(added, (int, float)) else -1
+        result[str(told(bucket, "key", of=object))] = InIndex(told(bucket, "doc_count", of=int), whole)
+    return result
 
 
-def datasets(sample: LoadSample, there: dict[str, int]) -> dict[str, dict[str, int]]:
+def added_up(sample: LoadSample) -> dict[str, InIndex]:
+    """Return dataset in lower case → what an index has to have of it."""
+    read: Counter[str] = Counter()
+    sums: Counter[str] = Counter()
+    for name, n in sample.read.items():
+        read[fold(name)] += n
+        sums[fold(name)] += sample.sums[name]
+    return {name: InIndex(n, sums[name]) for name, n in read.items()}
+
+
+def datasets(sample: LoadSample, there: dict[str, InIndex]) -> dict[str, dict[str, int]]:
     """Return dataset → {read, counted}, for the datasets of either side."""
     read: Counter[str] = Counter()
     names: dict[str, str] = {}
     for name, n in sample.read.items():
         read[fold(name)] += n
         names.setdefault(fold(name), name)
-    return {names.get(key, key): {"read": read[key], "counted": there.get(key, 0)} for key in sorted({*read, *there})}
+    return {names.get(key, key): {"read": read[key], "counted": there.get(key, InIndex(0, 0)).documents} for key in sorted({*read, *there})}
 
 
 def differences(client: Elasticsearch, index: str, sample: LoadSample) -> tuple[int, list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import chain
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from commodore.schema import registry
-from eye.elastic.fields import ALL, DEPTH, DIGEST, ID, IGNORE_ABOVE, RAW, VALUES, mappings
+from eye.elastic.fields import ALL, CHECKSUM, DEPTH, DIGEST, ID, IGNORE_ABOVE, RAW, VALUES, checksum, mappings
 from eye.query.copies import EVENT_DATA, copies
 from eye.query.values import ES_NS_MIN, address, getter, isotime, leaves, nanoseconds
 from eye.query.words import MAX_WORD, NOT_SEARCHED, is_level, level, texts
@@ -39,7 +39,6 @@ SHAPE = 200
 """Names of a record over which what it has in common with others is not kept."""
 _NONE: Counter[str] = Counter()
 """Never changed."""
-_INTEGER, _BOOLEAN = frozenset((int,)), frozenset((bool,))
 
 
 class MadeDocument(NamedTuple):
@@ -47,6 +46,10 @@ class MadeDocument(NamedTuple):
 
     body: bytes
     notes: Counter[str] = _NONE
+
+
+NOTHING = MadeDocument(b"")
+"""Of a document that is made when it has to be sent."""
 
 
 @dataclass(slots=True)
@@ -74,60 +77,72 @@ def _taken() -> tuple[frozenset[str], frozenset[str]]:
 
 
 class _Shape:
-    """What has to be looked at in a record with these fields."""
+    """What has to be looked at in a record with these fields. `values`: gets its texts, of which dates begin at `dates` and addresses at
+    `addresses`, then its numbers from `numbers` on.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         known = {name: field_ for name in names if (field_ := registry().get(name)) and name not in NOT_SEARCHED}
         of = {kind: [name for name, f in known.items() if f.type == kind and not f.many] for kind in _PLAINLY}
         self.lists = [name for name, f in known.items() if f.many and f.type in _TEXTUAL]
-        self.texts = getter(list(chain.from_iterable(of[kind] for kind in _TEXTUAL)))
-        self.dates, self.addresses, self.numbers = getter(of["date"]), getter(of["ip"]), getter(of["long"])
-        self.booleans, self.objects = getter(of["boolean"]), of["flattened"]
+        self.values = getter([*of["keyword"], *of["text"], *of["date"], *of["ip"], *of["long"]])
+        self.dates = len(of["keyword"]) + len(of["text"])
+        self.addresses = self.dates + len(of["date"])
+        self.numbers = self.addresses + len(of["ip"])
+        self.booleans, self.objects = of["boolean"], of["flattened"]
         self.many_dates, self.many_addresses = ([n for n in self.lists if known[n].type == kind] for kind in ("date", "ip"))
         self.odd = {*names} - {ID, *self.lists, *chain.from_iterable(of.values())}
 
 
+_SIGNS = str.maketrans("", "", ",-")
 _TEXTUAL = ("keyword", "text", "date", "ip")
 _PLAINLY = (*_TEXTUAL, "long", "boolean", "flattened")
 _shape = lru_cache(maxsize=512)(_Shape)
 
 
-def _plain_texts(line: bytes, record: dict[str, Any]) -> list[str] | None:
-    """Return every text of a record that is sent as it is, as nearly all are; None for one that has to be looked at value by value.
+def _plain_texts(line: bytes, record: dict[str, Any]) -> tuple[list[str], list[str]] | None:
+    """Return the texts of a record that is sent as it is, as nearly all are, in two lists as `_split` makes them.
 
-    No text of a short line is too long for its field, or for a word.
+    None for one that has to be looked at value by value. No text of a short line is too long for its field, or for a word.
     """
     names = tuple(record)
     if len(line) > MAX_WORD or (shape := _shape(names) if len(names) <= SHAPE else _Shape(names)).odd:
         return None
-    values, dates, addresses = [*shape.texts(record)], [*shape.dates(record)], [*shape.addresses(record)]
-    numbers, booleans = shape.numbers(record), shape.booleans(record)
+    scalars = shape.values(record)
+    found, numbers = [*scalars[: shape.numbers]], scalars[shape.numbers :]
+    dates, addresses = {*scalars[shape.dates : shape.addresses]}, scalars[shape.addresses : shape.numbers]
     try:
         for name in shape.lists:
             if type(record[name]) is not list:
                 return None
-            values += record[name]
+            found += record[name]
         for name in shape.many_dates:
-            dates += record[name]
+            dates.update(record[name])
         for name in shape.many_addresses:
-            addresses += record[name]
-        keys = "".join(chain.from_iterable(record[name] for name in shape.objects))
+            addresses += (*record[name],)
         for name in shape.objects:
-            values += record[name].values()
+            if "\0" in "".join(record[name]):
+                return None
+            found += record[name].values()
         if (
-            not is_level("".join(values))
+            not is_level("".join(found))
             or type(record.get(ID, "")) is not str
-            or "\0" in keys
             or not all(map(_PLAIN_DATE.fullmatch, dates))
             or (addresses and not all("%" not in text and address(text) for text in addresses))
-            or not _INTEGER.issuperset(map(type, numbers))
-            or (numbers and not _LOW <= min(numbers) <= max(numbers) <= _HIGH)
-            or not _BOOLEAN.issuperset(map(type, booleans))
         ):
             return None
-    except (TypeError, AttributeError):  # a value that is not plainly of its field's type
+        for name in shape.booleans:
+            if type(value := record[name]) is not bool:
+                return None
+            found.append("true" if value else "false")
+        if numbers:
+            digits = orjson.dumps(numbers)[1:-1].decode()
+            if not digits.translate(_SIGNS).isdigit() or max(numbers) > _HIGH:  # `dumps` refuses one below 64 bits
+                return None
+            found += digits.split(",")
+    except (TypeError, AttributeError, orjson.JSONEncodeError):  # a value that is not plainly of its field's type
         return None
-    return list(dict.fromkeys([*values, *map(str, numbers), *("true" if value else "false" for value in booleans)]))
+    return _split(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=8192)
@@ -141,26 +156,44 @@ def _misplaced(name: str) -> bool:
     return name.startswith("_") or name in names or name in objects or not all(part.strip() for part in parts) or any(below)
 
 
+def quickly(line: bytes, record: dict[str, Any], digest: str) -> MadeDocument | None:
+    """Return what `made` does for a record that is sent as it is, None for any other: one that may be nested, too."""
+    if (found := _plain_texts(line, record)) is None:
+        return None
+    extra: dict[str, Any] = {VALUES: found[0], ALL: found[1], DIGEST: digest, CHECKSUM: checksum(digest)}
+    if data := record.get(EVENT_DATA):
+        known = copies()
+        for key in data.keys() & known.keys():
+            extra[known[key]] = data[key]
+    return MadeDocument(_extended(line, extra))
+
+
 def made(line: bytes, record: dict[str, Any], digest: str, *, without: frozenset[str] = frozenset(), least: bool = False) -> MadeDocument:
     """Return the document of a record and of its line in the case.
 
     `without`: fields that the server refused, kept raw; with "" among them the document is written anew in any case. `least`: all but what
     identifies the record is kept raw.
     """
-    whole = None if without or least else _plain_texts(line, record)
-    draft = _draft(record, without, least=least) if whole is None else _AS_IT_IS
-    separated, single = _words(record) if whole is None else _split(whole)
-    extra: dict[str, Any] = {VALUES: separated, ALL: single, DIGEST: digest}
+    if not without and not least and (found := quickly(line, record, digest)):
+        return found
+    draft = _draft(record, without, least=least)
+    separated, single = _words(record)
+    extra: dict[str, Any] = {VALUES: separated, ALL: single, DIGEST: digest, CHECKSUM: checksum(digest)}
     data = record.get(EVENT_DATA)
     if type(data) is dict and not least:
         known = copies()
-        extra |= {known[key]: value for key, value in data.items() if key in known and (whole is not None or _is_plain(value))}
+        extra |= {known[key]: value for key, value in data.items() if key in known and _is_plain(value)}
     if draft.raw:
         extra[RAW] = draft.raw
     if draft.changed or without:
         body = {name: draft.changed.get(name, value) for name, value in record.items()}
         line = orjson.dumps({name: value for name, value in body.items() if value is not None})
-    return MadeDocument(line.rstrip()[:-1] + b"," + orjson.dumps(extra)[1:], draft.notes)
+    return MadeDocument(_extended(line, extra), draft.notes)
+
+
+def _extended(line: bytes, extra: dict[str, Any]) -> bytes:
+    """Return a record's line with what the loader adds at its end."""
+    return b"%b,%b" % (line.rstrip()[:-1], orjson.dumps(extra)[1:])
 
 
 def _draft(record: dict[str, Any], without: frozenset[str], *, least: bool) -> _Draft:
@@ -183,7 +216,7 @@ def _words(record: dict[str, Any]) -> tuple[list[str], list[str]]:
     return _split([level(text) for text in texts(record)])
 
 
-def _split(found: list[str]) -> tuple[list[str], list[str]]:
+def _split(found: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return the texts that hold more than letters and digits, and the others: no pattern across separators fits these."""
     separated: list[str] = []
     plain: list[str] = []

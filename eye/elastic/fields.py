@@ -7,9 +7,10 @@ Names with dots are names of fields, not of objects in objects (`subobjects`, El
 
 What the loader adds: `escadre.all`, every value of a record as text; `escadre.values`, each value that holds more than letters and digits
 as one term, for wildcards across separators (the server copies these into `escadre.all`: a document has each value once);
-`escadre.data.<key>`, typed copies of hot keys of `winlog.event_data`, exact as those; `escadre.digest`, a hash of the line of
-the case; `escadre.raw`, values that their type cannot hold, stored and not mapped. They are part of `_source`: with a source that
-lacks them, an update or a reindex of a document would lose its words in silence, and the server would rewrite and store each source twice.
+`escadre.data.<key>`, typed copies of hot keys of `winlog.event_data`, exact as those; `escadre.digest`, a hash of the line of the case;
+`escadre.checksum`, the first 24 bits of it, which the server adds up; `escadre.raw`, values that their type cannot hold, stored and not
+mapped. They are part of `_source`: with a source that lacks them, an update or a reindex of a document would lose its words in silence, and
+the server would rewrite and store each source twice.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ DEPTH = 20
 DATE_FORMAT = "strict_date_optional_time_nanos||strict_date_optional_time||epoch_millis"
 """What a date in a query may look like: the first form alone, the default, refuses an hour or a minute (`2026-10-31T19:22`)."""
 ID, ALL, VALUES, DIGEST, RAW = "escadre.id", "escadre.all", "escadre.values", "escadre.digest", "escadre.raw"
-HIDDEN = (ALL, VALUES, DIGEST)
+CHECKSUM = "escadre.checksum"
+HIDDEN = (ALL, VALUES, DIGEST, CHECKSUM)
 """Fields that the loader adds and that no person reads: Kibana is asked not to show them."""
 
 
@@ -55,9 +57,15 @@ def mappings() -> dict[str, dict[str, Any]]:
     found[ALL] = _WORDS
     found[VALUES] = {**_VALUE, "copy_to": ALL}
     found[DIGEST] = {"type": "keyword", "index": False, "doc_values": False, "store": True}
+    found[CHECKSUM] = {"type": "integer", "index": False}
     for name in copies().values():
         found[name] = {"type": "keyword", "ignore_above": IGNORE_ABOVE}
     return dict(sorted(found.items()))
+
+
+def checksum(digest: str) -> int:
+    """Return the first 24 bits of a digest: a server adds them up exactly for 536 million documents."""
+    return int(digest[:6], 16)
 
 
 def field_count(properties: dict[str, Any]) -> int:

@@ -21,8 +21,8 @@ _SETTINGS = {"dynamic": "it takes fields of its own accord", "subobjects": "its 
 """Settings of a mapping that are off in the templates, and what an index is where one is not."""
 
 
-def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> bool:
-    """Return whether an index that is there has documents. Raises Complaint where it is not one of this case, or takes nothing."""
+def check(client: Elasticsearch, index: str, title: str, collections: list[str]) -> int:
+    """Return how many documents an index has that is there. Raises Complaint where it is not one of this case, or takes nothing."""
     _fit(client, index)
     client.indices.refresh(index=index)
     others = {"bool": {"filter": {"exists": {"field": "escadre.collection"}}, "must_not": {"terms": {"escadre.collection": collections}}}}
@@ -32,7 +32,12 @@ def check(client: Elasticsearch, index: str, title: str, collections: list[str])
             f"Give this case another --name; or, if that is an older state of it, first eye unload {slug(title)}.",
             WRONG_USE,
         )
-    return told(client.count(index=index).body, "count", of=int) > 0
+    return told(client.count(index=index).body, "count", of=int)
+
+
+def uuid(client: Elasticsearch, index: str) -> str:
+    """Return the id that an index has for its life: one that is deleted and made again has another."""
+    return told(client.indices.get_settings(index=index).body, index, "settings", "index", "uuid", of=str)
 
 
 def _fit(client: Elasticsearch, index: str) -> None:

@@ -36,10 +36,10 @@ from eye.index import dictionary, torn
 from eye.index.adding import Adder, Progress, mark, uncollected, writer_of
 from eye.index.apart import Apart, clear, worth_it
 from eye.index.joined import join
-from eye.index.schema import HOT, LOOKED_UP, NUMBERED, PART, opened
+from eye.index.schema import HOT, NUMBERED, PART, opened
 from scout.console import Complaint, escape, plural
 
-FORMAT = 9
+FORMAT = 11
 MOST_WORKERS = 4
 COMMIT_RECORDS = 2_000_000
 """Records after which a long run commits, so that a kill costs no more."""
@@ -63,7 +63,7 @@ class Built:
 def folder_name() -> str:
     """The name of the index folder of this version."""
     types = ";".join(f"{f.name}={f.type}{'[]' if f.many else ''}" for f in registry().values())
-    return f"v{FORMAT}-{hashlib.blake2b(f'{types}|{HOT}|{sorted(NUMBERED)}|{sorted(LOOKED_UP)}'.encode(), digest_size=6).hexdigest()}"
+    return f"v{FORMAT}-{hashlib.blake2b(f'{types}|{HOT}|{sorted(NUMBERED)}'.encode(), digest_size=6).hexdigest()}"
 
 
 def all_sources(case: Path) -> list[Source]:
@@ -291,3 +291,12 @@ def readable(folder: Path) -> tantivy.Index:
             shutil.rmtree(aside, ignore_errors=True)  # a thread of tantivy may make its lock file in it meanwhile
             if not aside.exists():
                 break
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file of an index folder; nothing where it was removed, since what is mapped stays."""
+    try:
+        with os.scandir(folder) as files:
+            return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
+    except OSError:
+        return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -20,12 +20,17 @@ MOST_COMBINATIONS = 20_000
 """Places of a word that is repeated in a phrase: at most so many combinations are compared in one value."""
 
 
-def matcher(node: Checked) -> Matcher:
-    """A test for one record."""
+def matcher(node: Checked, fields: Sequence[str] = ()) -> Matcher:
+    """A test for one record. `fields`: those whose values are looked at, else all that the clause means."""
     name = "" if node.field in ("", "escadre.all") else node.field
-    fits = _whole(node) if name and registry()[name].type == "keyword" else part_of(node)
+    if name and registry()[name].type == "keyword":
+        fits = whole_value(node)
+    else:
+        fits = _word(node) if isinstance(node, Regex) or (isinstance(node, Pattern) and not node.across) else part_of(node)
 
     def matches(record: dict[str, Any]) -> bool:
+        if fields:
+            return any(fits(value) for field in fields for value in _values(record, field))
         return any(fits(value) for value in (_values(record, name) if name else texts(record)))
 
     return matches
@@ -37,27 +42,33 @@ def part_of(node: Checked) -> Callable[[str], bool]:
         return _pattern(node.parts)
     if isinstance(node, Text):
         return _near(words(node.text), node.slop) if node.slop else _row(words(node.text))
-    return _none
+    raise AssertionError("other clauses are compared with whole values")
 
 
-def _none(_value: str) -> bool:
-    return False
-
-
-def _whole(node: Checked) -> Callable[[str], bool]:
+def whole_value(node: Checked) -> Callable[[str], bool]:
     """A value of a keyword field, as its terms would match it: without case, and none of more characters than a term has."""
     fits: Callable[[str], Any]
     if isinstance(node, Text):
         wanted = fold(node.text)
         fits = wanted.__eq__
     elif isinstance(node, Pattern):
-        fits = whole(node.parts).search
+        fits = _in_order(node.parts)
     elif isinstance(node, Regex):
         fits = searcher(f"(?s)\\A(?:{node.pattern})\\z").search
     else:
         low, high = (None if bound is None else fold(bound) for bound in (node.low, node.high))
         fits = lambda value: between(value, low, high, node)  # noqa: E731
     return lambda value: len(value) <= MAX_WORD and bool(fits(clean(fold(value))))
+
+
+def _in_order(parts: tuple[str, ...]) -> Callable[[str], Any]:
+    """A complete folded value, without RE2 where the pattern is a text with a wildcard at one or both of its ends."""
+    text = fold(next((part for part in parts if part not in (ANY, ONE)), ""))
+    simple: dict[tuple[str, ...], Callable[[str], Any]] = {(ANY, text, ANY): lambda value: text in value}
+    simple[text, ANY] = lambda value: value.startswith(text)
+    simple[ANY, text] = lambda value: value.endswith(text)
+    otherwise: Callable[[str], Any] = whole(parts).search
+    return simple.get(tuple(map(fold, parts)), otherwise)
 
 
 def between(value: str, low: str | None, high: str | None, node: Range) -> bool:
@@ -94,8 +105,26 @@ def _values(record: dict[str, Any], name: str) -> Iterator[str]:
 
 
 def _pattern(parts: tuple[str, ...]) -> Callable[[str], bool]:
-    search = pattern(parts).search
-    return lambda value: search(clean(fold(level(value)))) is not None
+    search, literals = pattern(parts).search, [fold(level(part)) for part in parts if part not in (ANY, ONE)]
+    alone = len(parts) == len(literals) + (parts[0] == ANY) + (parts[-1] == ANY) and len(literals) == 1
+
+    def fits(value: str) -> bool:
+        folded = clean(fold(level(value)))
+        return all(part in folded for part in literals) and (alone or search(folded) is not None)
+
+    return fits
+
+
+def word_fits(node: Pattern | Regex) -> Callable[[str], Any]:
+    """A word of a shape."""
+    found: Callable[[str], Any] = (whole(node.parts) if isinstance(node, Pattern) else searcher(f"(?s)\\A(?:{node.pattern})\\z")).search
+    return found
+
+
+def _word(node: Pattern | Regex) -> Callable[[str], bool]:
+    """A value with such a word."""
+    near, fits = (_pattern(node.parts) if isinstance(node, Pattern) else bool), word_fits(node)
+    return lambda value: near(value) and any(fits(word) is not None for word in words(value))
 
 
 def _row(wanted: list[str]) -> Callable[[str], bool]:

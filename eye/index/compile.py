@@ -4,72 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import time
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
 
 import tantivy
 
-from commodore.schema import Field, registry
+from commodore.schema import Field
+from eye.index.across import AcrossValues
 from eye.index.check import between
+from eye.index.clauses import PATTERN_LIMIT, Must, MustNot, Q, both, union
 from eye.index.documents import HEX
-from eye.index.engine import Engine
-from eye.index.schema import (
-    ALL,
-    HIGH,
-    ID,
-    ID_HEAD,
-    LOW,
-    NAMES,
-    NUMBER,
-    NUMBERED,
-    PAIR,
-    REST,
-    TIMES,
-    UNCUT,
-    US,
-    WORDS,
-    column,
-    has_terms,
-    pair,
-    pieces_of,
-    schema,
-    whole_number,
-)
+from eye.index.schema import HIGH, ID, ID_HEAD, LOW, NAMES, NUMBER, PAIR, SINGLE, US, WORDS, column, has_terms, pair, schema, whole_number
 from eye.query.fields import known_field
 from eye.query.moments import moments, span_of
-from eye.query.tree import ANY, ONE, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, QueryComplaint, Range, Regex, Text
+from eye.query.tree import ANY, And, Everything, Exists, Fuzzy, Leaf, Node, Not, Or, Pattern, Range, Regex, Text
 from eye.query.values import within
-from eye.query.wildcards import a_day, automaton, expanded, in_time, inner_part, literal, pieces, rows
-from eye.query.words import BLANKS, MAX_WORD, fold, words
-from scout.console import COULD_NOT, Complaint
+from eye.query.wildcards import automaton, inner_part, literal, pieces
+from eye.query.words import fold, words
 
-Q, Must, Should, MustNot = tantivy.Query, tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
-PATTERN_LIMIT = 300
-"""Longest wildcard pattern or regular expression, in characters: a bound for the automaton."""
-MOST_WORDS = 64
-"""Words of a text that the engine looks for in a row; of a longer one it finds the beginning, and the records that have that are read."""
-MOST_STATES = 5_000
-"""States of a regular expression (`expanded`): the engine needs two seconds for so many, and minutes for a hundred times as many."""
-FEW = 1_500
-"""Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
-MOST_ENDS, MOST_END_BYTES = 300, 500
-"""Words with the same end that are looked for in a row with others: the engine takes an expression of 1,000 states."""
-MOST_READ = 2_000
-"""Records that are read at once, before terms are looked at."""
-MOST_TERMS, MOST_VALUES = 20_000, 2_000
-"""Words, and values of a field, that one clause becomes a set of; beyond them the engine walks its terms itself."""
-
-
-def union(queries: Sequence[tantivy.Query]) -> tantivy.Query:
-    """Records of one of the queries."""
-    return queries[0] if len(queries) == 1 else Q.boolean_query([(Should, q) for q in queries]) if queries else Q.empty_query()
-
-
-def both(queries: Sequence[tantivy.Query]) -> tantivy.Query:
-    """Records of all of the queries."""
-    return queries[0] if len(queries) == 1 else Q.boolean_query([(Must, q) for q in queries]) if queries else Q.all_query()
+MOST_VALUES = 2_000
+"""Values of a field that one clause becomes a set of; beyond them the engine walks its terms itself."""
 
 
 def with_id(key: str) -> tantivy.Query:
@@ -81,12 +33,8 @@ def with_id(key: str) -> tantivy.Query:
     return both([head, Q.range_query(schema(), HIGH, kind, high, high), Q.range_query(schema(), LOW, kind, low, low)])
 
 
-class Compiler:
-    """Compiles one query. `within`: what the caller narrows the query to; told here, words in a row are not looked for outside of it."""
-
-    def __init__(self, query: str, engine: Engine, within: tantivy.Query | None = None) -> None:
-        self.query, self.engine, self.schema, self.within = query, engine, schema(), within
-        self.until = None if engine.seconds is None else time.monotonic() + engine.seconds
+class Compiler(AcrossValues):
+    """Compiles one query."""
 
     def compiled(self, node: Node) -> tantivy.Query:
         """The query of a tree. Raises QueryComplaint."""
@@ -101,10 +49,6 @@ class Compiler:
             return Q.boolean_query(parts if any(occur == Must for occur, _ in parts) else [(Must, Q.all_query()), *parts])
         return self.bare(node) if node.field in ("", "escadre.all") else self.typed(node)
 
-    def complain(self, node: Leaf, problem: str, do: str = "") -> QueryComplaint:
-        """The complaint about a clause."""
-        return QueryComplaint(self.query, node.position, problem, do, max(1, node.end - node.position))
-
     # --- words
 
     def bare(self, node: Leaf) -> tantivy.Query:
@@ -113,23 +57,21 @@ class Compiler:
             return Q.all_query()
         if isinstance(node, Range):
             raise self.complain(node, "a range needs a field", "Write field:[low TO high].")
-        found = [self.in_words(name, node) for name in (*WORDS, *self.engine.texts())] if not self.across(node) else [self.read(node, "")]
+        if self.across(node):
+            found = [self.read(node, "")]
+        else:
+            fields = [*WORDS, *self.engine.texts()]
+            nearly = self.nearly_all(node, fields, Q.all_query())
+            found = [self.in_words(name, node) for name in fields] if nearly is None else [nearly]
         if isinstance(node, Text) and HEX.fullmatch(node.text):
             found.append(with_id(node.text))
         return union(found if self.within is None else [both([one, self.within]) for one in found])
-
-    @staticmethod
-    def across(node: Leaf) -> bool:
-        """Return whether the values themselves must be read: wildcards across separators, words at a distance, and very long texts."""
-        if isinstance(node, Text):
-            return (node.slop > 0 and len(words(node.text)) > 1) or len(words(node.text)) > MOST_WORDS
-        return isinstance(node, Pattern) and node.across
 
     def in_words(self, name: str, node: Leaf) -> tantivy.Query:
         """A clause over the words of a text field of the index."""
         if isinstance(node, Text):
             found = words(node.text)
-            if not found:
+            if not found or (name == SINGLE and len(found) > 1):
                 return Q.empty_query()
             return self.row(name, found)
         if isinstance(node, Pattern):
@@ -139,131 +81,6 @@ class Compiler:
         if isinstance(node, Regex):
             return self.regex(name, node, node.pattern)
         raise self.complain(node, f"{node.field} is text and has no order", "Use words, or a keyword field.")
-
-    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
-        """Words of a shape. A part of a word is looked up in the list of all words."""
-        part = inner_part(parts)
-        if self.until and time.monotonic() > self.until:
-            raise Complaint(
-                f"stopped after {self.engine.seconds:.0f} s: the query has too many patterns.", "Ask in several queries.", COULD_NOT
-            )
-        if part:
-            found = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
-            if found is not None:
-                return self.one_of(name, found)
-        return self.regex(name, node, automaton(parts))
-
-    def regex(self, name: str, node: Leaf, pattern: str) -> tantivy.Query:
-        """Terms that match a regular expression of the engine."""
-        if len(pattern) > PATTERN_LIMIT * 4 or node.end - node.position > PATTERN_LIMIT:
-            raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        if isinstance(node, Regex) and expanded(node.pattern) > MOST_STATES:
-            raise self.complain(node, "the counted repetitions of this regular expression are too many", "Use * or +, or [a-z0-9] for \\w.")
-        try:
-            return Q.regex_query(self.schema, name, pattern)
-        except ValueError as e:
-            said = re.sub(r".*RegexQueryError: ", "", str(e), flags=re.DOTALL).strip("' ")
-            why = said.splitlines()[-1].removeprefix("error: ")[:120]
-            if isinstance(node, Pattern):
-                raise self.complain(node, f"this has too many wildcards ({why})", "Shorten it, or write its parts as words.") from e
-            raise self.complain(node, f"this regular expression cannot be used ({why})", "Shorten it, or use * and ?.") from e
-
-    def term(self, name: str, value: str) -> tantivy.Query:
-        return Q.term_query(self.schema, name, value, "basic")
-
-    def read(self, node: Leaf, name: str) -> tantivy.Query:
-        """Records that match a clause which words do not decide: terms prove most of them, and of the others the values are read."""
-        assert isinstance(node, (Pattern, Text))
-        fields = [name] if name else [*WORDS, *self.engine.texts()]
-        if isinstance(node, Text) and not node.slop:
-            start = union([self.row(f, words(node.text)[:MOST_WORDS]) for f in fields])
-            return self.one_of(NUMBER, self.engine.checked(node, start))
-        if node.end - node.position > PATTERN_LIMIT:
-            raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        certain: list[tantivy.Query] = []
-        if isinstance(node, Pattern) and not name:
-            of_terms = [*self.engine.terms_matching(node, MOST_TERMS)]
-            certain = [self.one_of(field, terms) for field, terms in of_terms if terms]
-            if all(terms is not None for _, terms in of_terms):
-                fields.remove(ALL)
-        candidates: list[tantivy.Query] = []
-        for field in fields:
-            sure, maybe = self.near(node, field) if isinstance(node, Text) else self.holding(node, field)
-            certain, candidates = certain + sure, candidates + maybe
-        if not candidates:
-            return union(certain)
-        unread = self.but(candidates, certain)
-        if isinstance(node, Text) and not name and self.engine.hits(unread) > MOST_READ:
-            of_terms = [*self.engine.terms_matching(node, MOST_TERMS)]
-            if all(terms is not None for _, terms in of_terms):
-                others = [maybe for field in fields if field != ALL for maybe in self.near(node, field)[1]]
-                proven = [self.one_of(field, terms) for field, terms in of_terms if terms]
-                certain += [both([self.but(candidates, certain), union(proven)])] if proven else []
-                unread = self.but(others, certain)
-        found = self.engine.checked(node, unread)
-        return union([*certain, *([self.one_of(NUMBER, found)] if found else [])])
-
-    @staticmethod
-    def but(some: Sequence[tantivy.Query], others: Sequence[tantivy.Query]) -> tantivy.Query:
-        """Records of some queries and of none of the others."""
-        return Q.boolean_query([(Must, union(some)), *((MustNot, one) for one in others)])
-
-    def holding(self, node: Pattern, name: str) -> tuple[list[tantivy.Query], list[tantivy.Query]]:
-        """Records that have a pattern in a field for certain, and those that may have it."""
-        if name == TIMES and not in_time(node.parts):
-            return [], []
-        if name in WORDS:
-            day = a_day(node.parts) if name == TIMES else []
-            return [Q.regex_phrase_query(self.schema, name, [*day])] if day else [], [both(self.with_words(node, name))]
-        at, inner = pieces_of(name), node.parts[node.parts[0] == ANY : len(node.parts) - (node.parts[-1] == ANY)]
-        cut = [BLANKS.split(part) for part in inner if part not in (ANY, ONE)]
-        whole = self.engine.pieces_with(name, inner, MOST_TERMS) if all(len(one) == 1 for one in cut) else []
-        certain = [self.one_of(at, whole)] if whole else []
-        decided = whole is not None and len(inner) == len(cut) == len(cut[0]) == 1
-        if decided and not self.engine.uncut(name):
-            return certain, []
-        having = self.with_words(node, name)
-        maybe = [both([*having, self.term(at, UNCUT)])] if self.engine.uncut(name) else []
-        return certain, maybe if decided else [*maybe, both([*having, *self.with_pieces(name, cut)])]
-
-    def with_pieces(self, name: str, cut: list[list[str]]) -> list[tantivy.Query]:
-        """Queries that all hold of a text with these literals, each cut at its blanks."""
-        at, found = pieces_of(name), []
-        for first, *others in cut:
-            ends = self.engine.pieces_with(name, (first,), MOST_TERMS, at_end=bool(others)) if first else None
-            found += [] if ends is None else [self.one_of(at, ends)]
-            found += [self.term(at, fold(piece)) for piece in others[:-1] if len(piece) <= MAX_WORD]
-            starts = self.engine.pieces_with(name, (others[-1],), MOST_TERMS) if others and others[-1] else None
-            found += [] if starts is None else [self.one_of(at, starts)]
-        return found
-
-    def with_words(self, node: Pattern, name: str) -> list[tantivy.Query]:
-        """Queries that all hold of a field with a pattern: its words, and those in a row that nothing parts in the pattern."""
-        found = []
-        for row in rows(node.parts):
-            found += [self.term(name, one[0]) if len(one) == 1 else self.like(name, node, one) for one in row]
-            texts = [literal(one[0]) + (".*" if len(one) > 1 else "") for one in row if one[0] != ANY]
-            if len(row) > 1 and len(texts) < len(row):  # the first may begin before the pattern
-                ends = self.engine.words_containing(row[0][1], at_end=True, most=MOST_ENDS)
-                few = ends and sum(len(end.encode()) for end in ends) <= MOST_END_BYTES
-                texts = ["|".join(map(literal, ends)), *texts] if ends and few else texts
-            if len(texts) > 1:
-                found.append(Q.regex_phrase_query(self.schema, name, [*texts]))
-        return found
-
-    def near(self, node: Text, name: str) -> tuple[list[tantivy.Query], list[tantivy.Query]]:
-        """Records that have words at a distance in a field for certain, and those that may have them.
-
-        The engine counts as Lucene does where two words are in one value; more words are near enough if each two neighbours are.
-        """
-        found = words(node.text)
-        counted = len(found) == 2 and found[0] != found[1] and name not in WORDS and not registry()[name].many
-        certain = [self.row(name, found, node.slop if counted else 0)]
-        pairs = [[one, other] for one, other in pairwise(found) if one != other] or [found[:1]]
-        return certain, [] if counted else [both([self.row(name, pair, node.slop) for pair in pairs])]
-
-    def row(self, name: str, found: list[str], slop: int = 0) -> tantivy.Query:
-        return self.term(name, found[0]) if len(found) == 1 else Q.phrase_query(self.schema, name, [*found], slop)
 
     # --- values
 
@@ -277,7 +94,10 @@ class Compiler:
             names = self.engine.names_with(f"{found.name}.{key}" if key else found.name)
             return self.one_of(NAMES, names)
         if found.type == "text":
-            return self.read(node, found.name) if self.across(node) else self.in_words(found.name, node)
+            if self.across(node):
+                return self.read(node, found.name)
+            nearly = self.nearly_all(node, [found.name], self.one_of(NAMES, self.engine.names_with(found.name)))
+            return self.in_words(found.name, node) if nearly is None else nearly
         if isinstance(node, Text) and node.slop:
             raise self.complain(node, f"{found.name} has no words, only whole values", 'Leave out the ~, or use message:"…"~3.')
         if isinstance(node, Fuzzy):
@@ -310,29 +130,41 @@ class Compiler:
         low, high = (None if bound is None else fold(bound) for bound in (node.low, node.high))
         return self.one_of(name, [value for value in self.engine.values_of(name) if between(value, low, high, node)])
 
-    def one_of(self, name: str, values: Sequence[Any]) -> tantivy.Query:
-        if len(values) <= FEW and name != NUMBER:
-            return union([self.term(name, value) for value in values])
-        return Q.term_set_query(self.schema, name, values)
-
     def without_terms(self, name: str, node: Leaf) -> tantivy.Query:
-        """Whole values of a field whose values are no terms: a number in a column, or read in the records that have its words."""
+        """Whole values of a field whose values are no terms but numbers in columns."""
         if name == ID and isinstance(node, Text):
             return with_id(node.text)
-        if name in NUMBERED and isinstance(node, Text):
+        if isinstance(node, Text):
             number = whole_number(node.text)
             other = self.term(PAIR, pair(name, fold(node.text)))
             return other if number is None else union([self.between(column(name), number, number, kind=tantivy.FieldType.Unsigned), other])
-        assert isinstance(node, (Text, Pattern, Regex, Range))
+        assert isinstance(node, (Pattern, Regex, Range))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        having = self.engine.names_with(name)
-        candidates = [self.one_of(NAMES, having)]
-        if name != ID and isinstance(node, Text) and words(node.text):
-            candidates.append(self.in_words(REST, node))
-        elif name != ID and isinstance(node, Pattern):
-            candidates += [self.like(REST, node, piece) for piece in pieces(node.parts)]
-        return self.one_of(NUMBER, self.engine.checked(node, both(candidates)))
+        begins = fold(node.parts[0]) if isinstance(node, Pattern) and node.parts[1:] == (ANY,) else ""
+        if begins and (name == ID or begins.isdigit()):
+            found = self.numbers(name, begins)
+        else:
+            digits = pieces(node.parts) if isinstance(node, Pattern) and name != ID else []
+            likely = both([self.like(SINGLE, node, one) for one in digits]) if digits else Q.all_query()
+            rows = self.engine.checked_numbers(name, node, likely)
+            found = [self.one_of(NUMBER, rows)] if rows else []
+        odd = self.engine.odd_numbers(name, node)
+        return union([*found, *(self.term(PAIR, pair(name, one)) for one in odd)])
+
+    def numbers(self, name: str, begins: str) -> list[tantivy.Query]:
+        """Numbers that begin so when they are written."""
+        kind = tantivy.FieldType.Unsigned
+        if name == ID:
+            if re.fullmatch("[0-9a-f]{1,32}", begins) is None:
+                return []
+            low, high = (begins + 32 * fill for fill in "0f")
+            found = [self.between(HIGH, int(low[:16], 16), int(high[:16], 16), kind=kind)]
+            return [both([*found, self.between(LOW, int(low[16:32], 16), int(high[16:32], 16), kind=kind)] if len(begins) > 16 else found)]
+        if whole_number(begins) is None:
+            return []
+        ends = [(int(begins) * 10**more, (int(begins) + 1) * 10**more - 1) for more in range(20 - len(begins) if begins != "0" else 1)]
+        return [self.between(column(name), low, high, kind=kind) for low, high in ends]
 
     def free_form(self, found: Field, key: str, node: Leaf) -> tantivy.Query:
         """Values of a free-form object compare exactly, case included, as in Elasticsearch's `flattened`."""
@@ -356,12 +188,6 @@ class Compiler:
         assert isinstance(node, (Text, Range))
         low, high = span_of(node, self.query) if isinstance(node, Text) else moments(node, self.query)
         return self.between(column(found.name), None if low is None else within(low), None if high is None else within(high))
-
-    def between(
-        self, name: str, low: Any, high: Any, *, kind: Any = None, open_low: bool = False, open_high: bool = False
-    ) -> tantivy.Query:
-        kind = tantivy.FieldType.Integer if kind is None else kind
-        return Q.range_query(self.schema, name, kind, low, high, not open_low, not open_high)
 
     def number(self, found: Field, node: Leaf) -> tantivy.Query:
         assert isinstance(node, (Text, Range))

@@ -57,8 +57,12 @@ class Counts:
         except ValueError as e:
             raise self._damaged(e) from e
 
-    def summary(self, query: tantivy.Query, facets: Sequence[str] = (), *, timed: bool = True) -> HitSummary:
-        """Ask for all of it. `timed`: with the histogram."""
+    def summary(
+        self, query: tantivy.Query, facets: Sequence[str] = (), *, timed: bool = True, rows: int = 0, descending: bool = False
+    ) -> HitSummary:
+        """Ask for all of it. `timed`: with the histogram. `rows`: with the first so many rows, where all of these have a time. It costs
+        more than to ask for them in a second pass, unless the engine must gather the hits anew for that.
+        """
         if not self._searcher.num_docs:
             return HitSummary()
         rest = NUMBER if self.clamped() else UNTIMED  # a record has a second or is untimed, unless its time was brought into 64 bits
@@ -69,6 +73,9 @@ class Counts:
         hot = [name for name in facets if name in hot_fields() and name in self._columns]
         for name in hot:
             wanted[name] = {"terms": {"field": name, "size": LISTED, "segment_size": LOOKED_AT}}
+        if rows:
+            order = [{WHEN: "desc" if descending else "asc"}, {NUMBER: "asc"}]
+            wanted["first"] = {"top_hits": {"size": rows, "sort": order, "docvalue_fields": [NUMBER, WHEN]}}
         found = self.aggregate(query, wanted)
         low, high = found["ends"]["min"], found["ends"]["max"]
         uncounted = [name for name in hot if found[name]["sum_other_doc_count"]]
@@ -80,6 +87,7 @@ class Counts:
             width,
             {round(b["key"]): int(b["doc_count"]) for b in found["time"]["buckets"]} if width else {},
             {name: _facet(found[name]["buckets"], counted.get(name, {}).get("value", 0)) for name in hot},
+            _rows(found["first"]["hits"]) if rows else [],
         )
 
     def clamped(self) -> bool:
@@ -155,6 +163,12 @@ class Counts:
             values = [(str(b.get("key_as_string", b["key"])), int(b["doc_count"])) for b in buckets["x"]["buckets"]]
             values, folded = [one for one in values if one[0].startswith(begin)], False
         return sorted(values, key=lambda pair: (-pair[1], pair[0])), folded
+
+
+def _rows(hits: list[dict[str, Any]]) -> list[int]:
+    """Numbers of records; none where one has no time, since those come last, and the engine may put them first."""
+    values = [hit["docvalue_fields"] for hit in hits]
+    return [int(value[NUMBER][0]) for value in values] if all(value.get(WHEN) for value in values) else []
 
 
 def _facet(buckets: list[dict[str, Any]], different: float) -> tuple[list[tuple[str, int]], int]:

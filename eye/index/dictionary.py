@@ -1,12 +1,15 @@
 """All words of an index in one block of bytes, so that `*part*` becomes a set of words by one search through memory.
 
-    words-<opstamp>.zst     the sorted words, each between two line feeds, of the state that this commit left
+    words-<opstamp>.zst     of the state that this commit left: a line of JSON with the frequent words of each field of words,
+                            `{field: [[word, records], …]}`; then all words, sorted, each between two line feeds
 
 The opstamp is that of tantivy's meta.json. A file of another commit is not used; a reader without a fitting one makes it in memory.
 """
 
 from __future__ import annotations
 
+import heapq
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -14,6 +17,17 @@ import tantivy
 import zstandard
 
 from eye.index.schema import ALL, WORDS, text_fields
+
+MOST_FREQUENT, RARE = 1_000, 500
+"""Words of a field that count as frequent: so many at most, each in more than one of so many records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """`words`: sorted, between line feeds. `frequent`: field of words → its most frequent words with their numbers of records."""
+
+    words: bytes
+    frequent: dict[str, list[tuple[str, int]]]
 
 
 def _stamp(folder: Path) -> int:
@@ -27,25 +41,36 @@ def write(folder: Path, found: tantivy.Index) -> None:
         if other != target:
             other.unlink()
     if not target.exists():
-        aside = target.with_suffix(".new")
-        aside.write_bytes(zstandard.ZstdCompressor(3).compress(_collect(found.searcher())))
+        aside, made = target.with_suffix(".new"), _collect(found.searcher())
+        aside.write_bytes(zstandard.ZstdCompressor(3).compress(orjson.dumps(made.frequent) + made.words))
         aside.replace(target)
 
 
-def read(folder: Path, searcher: tantivy.Searcher) -> bytes:
+def read(folder: Path, searcher: tantivy.Searcher) -> Dictionary:
     """The words: of the file, or collected from the index where that does not fit or does not read."""
     try:
-        return zstandard.ZstdDecompressor().decompress((folder / f"words-{_stamp(folder)}.zst").read_bytes())
-    except (OSError, ValueError, zstandard.ZstdError):
+        content = zstandard.ZstdDecompressor().decompress((folder / f"words-{_stamp(folder)}.zst").read_bytes())
+        end = content.index(b"\n")
+        frequent = {name: [(str(word), int(n)) for word, n in words] for name, words in orjson.loads(content[:end]).items()}
+        return Dictionary(content[end:], frequent)
+    except (OSError, ValueError, TypeError, AttributeError, zstandard.ZstdError):
         return _collect(searcher)
 
 
-def _collect(searcher: tantivy.Searcher) -> bytes:
-    words = [term for term, _ in searcher.terms_with_prefix(ALL, "")]  # nearly all of them, in order already
-    others = {term for name in (*WORDS[1:], *text_fields()) for term, _ in searcher.terms_with_prefix(name, "")}
+def _collect(searcher: tantivy.Searcher) -> Dictionary:
+    frequent: dict[str, list[tuple[str, int]]] = {}
+
+    def of(name: str) -> list[str]:
+        terms = searcher.terms_with_prefix(name, "")
+        often = [term for term in terms if term[1] * RARE > searcher.num_docs]
+        frequent[name] = heapq.nlargest(MOST_FREQUENT, often, key=lambda term: term[1])
+        return [term for term, _ in terms]
+
+    words = of(ALL)  # nearly all of them, in order already
+    others = {term for name in (*WORDS, *text_fields()) if name != ALL for term in of(name)}
     words += sorted(others.difference(words))
     words.sort()
-    return ("\n" + "\n".join(words) + "\n").encode()
+    return Dictionary(("\n" + "\n".join(words) + "\n").encode(), frequent)
 
 
 def containing(words: bytes, part: str, *, at_end: bool = False, most: int, between: bytes = b"\n") -> list[str] | None:
@@ -57,6 +82,8 @@ def containing(words: bytes, part: str, *, at_end: bool = False, most: int, betw
 def places(words: bytes, part: bytes, most: int, between: bytes) -> list[tuple[int, int]] | None:
     """Where each word that contains a part begins and ends; None where there are more than `most`."""
     found: list[tuple[int, int]] = []
+    if words.count(part) > 4 * most:  # a word has a part more often than that only if it is made for it
+        return None
     at = words.find(part)
     while at >= 0:
         if len(found) == most:

@@ -28,15 +28,16 @@ from eye.index.schema import (
     NANO,
     NUMBER,
     NUMBERED,
+    OTHERS,
     PAIR,
     PART,
     REST,
     SECOND,
     SHAPES,
+    SINGLE,
     SWAPPED,
     TIME,
     TIMES,
-    UNCUT,
     UNTIMED,
     US,
     WHEN,
@@ -72,7 +73,7 @@ class _Shape:
         self.usual = all(not name.startswith("_") and kind[name] for name in names if name != ID) and ID in names
         single = [n for n in names if kind[n] == "keyword" and n not in many and n != ID]
         self.strings = getter([n for n in single if has_terms(n)])
-        self.rest = getter([n for n in single if not has_terms(n)])
+        self.single = getter([n for n in single if not has_terms(n)])
         self.lists = [(n, kind[n] == "keyword" and has_terms(n)) for n in names if n in many and kind[n] not in ("date", "ip")]
         self.addresses = [(n, f"{n}{US}") for n in names if kind[n] == "ip"]
         numbers = [n for n in names if kind[n] in ("long", "double") and n not in many]
@@ -120,7 +121,8 @@ class Documents:
 
     def _more(self, shape: _Shape, record: dict[str, Any]) -> dict[str, Any]:
         """The fields of the index that the line has not. Raises _UnlikeError or TypeError for a record that is unlike its fields."""
-        values, rest = [*shape.strings(record)], [*shape.rest(record)]
+        values, single = [*shape.strings(record)], [*shape.single(record)]
+        rest: list[str] = []
         empty: list[str] = []
         for name, terms in shape.lists:
             items = record[name]
@@ -132,11 +134,15 @@ class Documents:
         numbers = shape.numbers(record)
         if not _INTEGER.issuperset(map(type, numbers)):
             raise _UnlikeError
-        rest += map(str, numbers)
+        if numbers and min(numbers) < 0:
+            rest += [str(one) for one in numbers if one < 0]
+            single += [str(one) for one in numbers if one >= 0]
+        else:
+            single += map(str, numbers)
         for name in shape.booleans:
             if record[name] is not True and record[name] is not False:
                 raise _UnlikeError
-            rest.append("true" if record[name] else "false")
+            single.append("true" if record[name] else "false")
         pairs: list[str] = []
         keys: list[int] = []
         taken: list[str] = []
@@ -168,10 +174,12 @@ class Documents:
         distinct = list(dict.fromkeys(values))
         plain("".join(distinct))
         plain("".join(rest))
-        more: dict[str, Any] = {ALL: distinct, TIMES: times, REST: list(dict.fromkeys(rest)), PAIR: pairs}
+        more: dict[str, Any] = {ALL: distinct, TIMES: times, SINGLE: list(dict.fromkeys(single)), PAIR: pairs}
+        if rest:
+            more[REST] = list(dict.fromkeys(rest))
         for name, other in shape.texts:
             plain(record[name])
-            more[other] = record[name]
+            more[other] = cut_for_terms(record[name])
         self._identify(record[ID], more)
         if at is not None:
             self._timed(at, more)
@@ -205,7 +213,7 @@ class Documents:
         return found
 
     def _code(self, code: str, listing: str, more: dict[str, Any]) -> None:
-        more[NAMES] = code
+        more[NAMES] = [code, OTHERS] if more.get(REST) else code
         if code not in self._listed:
             self._listed.add(code)
             more[SHAPES] = [f"{code}{US}{part}" for part in _terms(listing)]
@@ -248,7 +256,7 @@ class Documents:
                 parts: list[str] = []
                 leaves_into((value,), parts)
                 document[name] = [clean(level(part)) for part in parts]
-                document[pieces_of(name)] = [piece for part in document[name] for piece in cut_for_terms(part, UNCUT)]
+                document[pieces_of(name)] = [cut_for_terms(part) for part in document[name]]
                 names.append(name)
             elif found.type == "flattened":
                 names += _free_form(name, value, document[PAIR], values, rest)
@@ -265,7 +273,9 @@ class Documents:
         rest += [value for value in values if len(value) > MAX_WORD]  # they are no terms
         document[ALL] = [clean(level(value)) for value in dict.fromkeys(values) if len(value) <= MAX_WORD]
         document[TIMES] = times
-        document[REST] = [clean(level(value)) for value in dict.fromkeys(rest)]
+        rest = list(dict.fromkeys(rest))
+        document[SINGLE] = [value for value in rest if one_word(value)]
+        document[REST] = [clean(level(value)) for value in rest if not one_word(value)]
         document[PAIR] = [clean(term) for term in document[PAIR]]
         code, listing = _coded(names)
         self._listed.discard(code)  # it may have been listed in a document that was given up
@@ -289,6 +299,11 @@ def read_line(line: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         record = json.loads(line)
     return record
+
+
+def one_word(value: str) -> bool:
+    """Return whether a value is one word for certain: letters and digits of ASCII."""
+    return value.isascii() and value.isalnum() and len(value) <= MAX_WORD
 
 
 def plain(text: str) -> None:
@@ -338,9 +353,9 @@ def _typed(name: str, kind: str, items: list[Any], document: dict[str, Any]) -> 
     if name in NUMBERED:
         for item in items:
             number = whole_number(str(item))
-            if number is None:
+            if number is None or len(items) > 1:
                 document[PAIR].append(pair(name, fold(str(item))))
-            else:
+            if number is not None:
                 document.setdefault(column(name), []).append(number)
         return
     kept: list[Any] = []

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tantivy
 
 from commodore.schema import registry
-from eye.index.compile import both
-from eye.index.schema import NUMBER, WHEN, schema
+from eye.index.clauses import both
+from eye.index.schema import HIGH, ID, LOW, NUMBER, WHEN, column, schema
 from scout.console import Complaint
 
+MOST_AT_ONCE = 500_000
+"""Hits whose places are asked for at a time where all are wanted: each time the engine goes through all hits anew."""
 AHEAD = 200
 """Hits behind a page that are looked at too: a group of equal values that ends among them needs no question of its own."""
 
@@ -61,6 +63,15 @@ class HitOrder:
             raise self._damaged(e) from e
         return [address for _, address in hits]
 
+    def every(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
+        """The places of all hits, by row number."""
+        size = min(self._records, MOST_AT_ONCE)
+        for start in range(0, self._records, MOST_AT_ONCE):
+            found = self.ordered(query, start, size, NUMBER, descending=False)
+            yield from found
+            if len(found) < size:
+                return
+
     @staticmethod
     def _kind(by: str) -> Any:
         known = registry().get(by)
@@ -82,6 +93,12 @@ class HitOrder:
 
     def fast(self, name: str, addresses: list[tantivy.DocAddress]) -> list[Any]:
         return list(self._searcher.fast_field_values(name, addresses))
+
+    def numbers(self, name: str, addresses: list[tantivy.DocAddress]) -> Iterator[str]:
+        """The numbers of records in the columns of a numbered field, or of ids, as they are written."""
+        if name != ID:
+            return map(str, self.fast(column(name), addresses))
+        return (f"{high:016x}{low:016x}" for high, low in zip(self.fast(HIGH, addresses), self.fast(LOW, addresses), strict=True))
 
     def hits(self, query: tantivy.Query) -> int:
         """Number of records that a query of the index finds."""

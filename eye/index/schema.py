@@ -1,18 +1,19 @@
 """The fields of the index, and how each field of the registry is kept in it.
 
-- `_all`: the words of every value that is a term of its own, with positions. `_times`: those of times; `_rest`: those of the other
-  values, as numbers and very long ones. Each text field of the registry (`message`, `escadre.reason`) has words of its own. A bare word is
-  looked up in all of them.
-- `p:<field>`: a text field cut at blanks only, so that a pattern with other signs (`*.exe"*`) is a set of terms there; the term UNCUT
-  for a record with a piece that is too long for a term.
+- `_all`: the words of every value that is a term of its own, with positions. `_times`: those of times; `_single`: values that are one word,
+  as numbers, which no pattern with other signs and no words in a row can match, so it has no positions; `_rest`: words of the other values,
+  as very long ones. Each text field of the registry (`message`, `escadre.reason`) has words of its own. A bare word is looked up in all.
+- `p:<field>`: a text field cut at blanks only, so that a pattern with other signs (`*.exe"*`) is a set of terms there, and one with blanks
+  a row of them (eye.query.words: cut_for_terms).
 - A keyword field has its values as terms, without case, under its own name; those that pages and dashboards count by (HOT) have a column
   too. Numbers, addresses and booleans have a column under their own name, times (nanoseconds since 1970 UTC) under `t:<field>`.
 - `_pair`: one term `field.key US value` per leaf of a free-form object, case kept, and `field US value` for an address as it is written.
-- `_names`: one term per record, the code of the fields that it has, so `_exists_` is a set of few terms; `_shapes` lists, in the first
-  record of a file that has them, `code US field US field …`.
+- `_names`: the code of the fields that a record has, so `_exists_` is a set of few terms, and OTHERS where it has words in `_rest`;
+  `_shapes` lists, in the first record of a file that has them, `code US field US field …`.
 - `_when`, `_second`: `@timestamp` in nanoseconds and in seconds. `_row`: number of the record. `_part`: the file that it came from.
 - `_high`, `_low`: `escadre.id`, a number of 128 bits, in two columns, and its first three digits in `_pair`: a term per record would cost a
-  fifth of the build. NUMBERED fields are a column `n:<field>` for the same reason; the values of LOOKED_UP ones are found by their words.
+  fifth of the build. NUMBERED fields are a column `n:<field>` for the same reason, and a term in `_pair` where a value is no whole
+  number or not the only one.
 - `_line`: the JSON line (SWAPPED), stored in compressed blocks.
 
 Source of the index format: tantivy 0.27, `SchemaBuilder`.
@@ -32,10 +33,11 @@ US = "\x7f"
 """Separator between the name of a field and a value: a control character that JSON need not escape, which would cost time at each value."""
 SWAPPED = bytes.maketrans(b'"\\\x7f^', b'\x7f^"\\')
 """A line is stored with quotes and backslashes exchanged for two rare signs, for the same reason; exchanged again, it is as it was."""
-ALL, TIMES, REST, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = (
+ALL, TIMES, REST, SINGLE, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = (
     "_all",
     "_times",
     "_rest",
+    "_single",
     "_pair",
     "_names",
     "_shapes",
@@ -44,7 +46,10 @@ ALL, TIMES, REST, PAIR, NAMES, SHAPES, WHEN, SECOND, PART, LINE = (
     "_part",
     "_line",
 )
-WORDS = (ALL, TIMES, REST)
+POSITIONED = (ALL, TIMES, REST)
+WORDS = (*POSITIONED, SINGLE)
+OTHERS = "others"
+"""The term in `_names` of records with words in `_rest`."""
 UNTIMED = "_untimed"
 """1 for a record without a time, none for others: such records come last in the order of time, whichever its direction."""
 NUMBER = ROW = "_row"
@@ -55,7 +60,6 @@ TIME = "@timestamp"
 NANO = 1_000_000_000
 FOLDED, PIECES = "folded", "pieces"
 """Tokenizers of keyword fields (the whole value in lower case) and of texts cut at blanks."""
-UNCUT = US
 
 HOT = (
     "host.name",
@@ -76,8 +80,6 @@ HOT = (
 """Keyword fields with a column: what pages and dashboards count by."""
 NUMBERED = frozenset({"winlog.record_id", "escadre.event.record_id"})
 """Keyword fields whose values are whole numbers, nearly each another one."""
-LOOKED_UP = frozenset({"escadre.locator"})
-"""Keyword fields whose values are nearly each another one."""
 _ENGINE_COLUMNS = {"long": "integer", "double": "float", "ip": "ip_addr"}
 
 
@@ -98,17 +100,18 @@ def hot_fields() -> list[str]:
 
 def has_terms(name: str) -> bool:
     """Return whether a keyword field has its values as terms."""
-    return name not in NUMBERED and name not in LOOKED_UP and name not in NOT_SEARCHED
+    return name not in NUMBERED and name not in NOT_SEARCHED
 
 
 @cache
 def schema() -> tantivy.Schema:
     """The tantivy schema."""
     builder = tantivy.SchemaBuilder()
-    for name in (*WORDS, *text_fields()):
+    for name in (*POSITIONED, *text_fields()):
         builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
+    builder.add_text_field(SINGLE, tokenizer_name=ANALYZER, index_option="basic")
     for name in text_fields():
-        builder.add_text_field(pieces_of(name), tokenizer_name=PIECES, index_option="basic")
+        builder.add_text_field(pieces_of(name), tokenizer_name=PIECES, index_option="position")
     for name in (PAIR, NAMES, SHAPES, PART):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_unsigned_field(NUMBER, fast=True, indexed=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,15 @@ import tantivy
 from commodore.schema import registry
 from eye.case import open_case
 from eye.index import dictionary
-from eye.index.build import damage, folder_name, index, marks, outdated, readable
-from eye.index.check import UNLIKE, Checked, matcher, prefilter
-from eye.index.compile import Compiler, both, union, with_id
+from eye.index.build import damage, folder_name, index, marks, outdated, readable, sizes
+from eye.index.check import Checked, whole_value
+from eye.index.checks import Checks
+from eye.index.clauses import both, union
+from eye.index.compile import Compiler, with_id
 from eye.index.counts import Counts, HitSummary
 from eye.index.documents import read_line
-from eye.index.order import AHEAD, HitOrder
+from eye.index.engine import Candidates
+from eye.index.order import AHEAD, MOST_AT_ONCE, HitOrder
 from eye.index.schema import ID, LINE, NAMES, NUMBER, NUMBERED, PAIR, PART, ROW, SHAPES, SWAPPED, US, WHEN, has_terms, pair, schema
 from eye.index.terms import Terms
 from eye.query.parse import parse
@@ -30,21 +31,22 @@ from eye.query.tree import Exists, Node, Pattern, Range, Text, leaves_of
 from eye.query.words import fold, without_case
 from scout.console import COULD_NOT, Complaint
 
-CACHED = 64
-"""Results of clauses that had to read records, and counts of facets, that are kept."""
-AT_ONCE, MOST_AT_ONCE = 20_000, 500_000
-"""Hits whose places are asked for at a time where all are wanted, at first and at most: each time the engine goes through all hits anew."""
+AT_ONCE = 20_000
+"""Hits whose places are asked for at first where all are wanted."""
 MOST_VALUES = 400
 """Values that a facet looks at before it joins those that differ in case only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query made ready: its text, its trees (of the query and of the filters), and what the index is asked."""
+    """A query made ready: its text, its trees (of the query and of the filters), and what the index is asked. `costly`: every question
+    about it makes the engine gather its records anew.
+    """
 
     query: str
     nodes: tuple[Node, ...]
     compiled: tantivy.Query
+    costly: bool = False
 
 
 class Store:
@@ -59,8 +61,7 @@ class Store:
         if build and outdated(self.case):
             index(self.case)
         self._lock = threading.Lock()
-        self._checked: OrderedDict[str, list[int]] = OrderedDict()
-        self._words = b""
+        self._words: dictionary.Dictionary | None = None
         self._load()
 
     def _load(self) -> None:
@@ -78,7 +79,7 @@ class Store:
         except (ValueError, OSError) as e:
             raise self._damaged(e) from e
         self.records = self._searcher.num_docs
-        self._sizes = _sizes(self.folder)
+        self._sizes = sizes(self.folder)
         self._names: dict[str, list[str]] = {}
         for shape in shapes:
             code, *names = shape.split(US)
@@ -87,6 +88,7 @@ class Store:
         known = registry()
         self.columns = frozenset(name for name in self._names if name in known)
         self._order = HitOrder(self._searcher, self._damaged)
+        self._checks = Checks(self._order, self._line, self.seconds)
         self._terms = Terms(self._searcher, self.columns)
         self._counts = Counts(self._searcher, self._damaged, self.columns)
 
@@ -96,7 +98,7 @@ class Store:
 
     def _sound(self) -> None:
         """Raise Complaint where a file was cut since it was opened: it is mapped, and to read beyond its end would end the process."""
-        for file, size in _sizes(self.folder).items():
+        for file, size in sizes(self.folder).items():
             if size < self._sizes.get(file, 0):
                 raise self._damaged(f"{file} was cut")
 
@@ -108,8 +110,15 @@ class Store:
 
     def words(self) -> bytes:
         """All words of the index, sorted, between line feeds."""
+        return self._dictionary().words
+
+    def frequent(self, name: str) -> list[tuple[str, int]]:
+        """Return the most frequent words of a field of words with their numbers of records."""
+        return self._dictionary().frequent.get(name, [])
+
+    def _dictionary(self) -> dictionary.Dictionary:
         with self._lock:
-            if not self._words:
+            if self._words is None:
                 self._words = dictionary.read(self.folder, self._searcher)
             return self._words
 
@@ -141,13 +150,19 @@ class Store:
         """Return the values of a keyword field that contain a part, or end with it; None for more than `most`."""
         return self._terms.containing(name, part, at_end=at_end, most=most)
 
-    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
-        """Yield each field of values with those of its terms that match a clause without a field, and None for more than `most`."""
+    def terms_matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Yield each field of values with those of its terms that match a clause without a field, and whether they are all: of more than
+        `most`, they are only the odd ones.
+        """
         return self._terms.matching(node, most)
 
     def pieces_with(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool = False) -> list[str] | None:
         """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
         return self._terms.pieces(name, parts, most, at_end=at_end)
+
+    def others(self) -> bool:
+        """Return whether some record has values that are neither terms nor times nor single words."""
+        return self._terms.others
 
     def texts(self) -> list[str]:
         """Return the text fields that some record has."""
@@ -161,45 +176,37 @@ class Store:
         """Return the number of records that a query of the index finds."""
         return self._order.hits(query)
 
-    def checked(self, node: Checked, candidates: tantivy.Query) -> list[int]:
-        """Return the row numbers of the candidates that a clause matches when their records are read."""
-        key = repr(replace(node, position=0, end=0))
-        with self._lock:
-            if key in self._checked:
-                self._checked.move_to_end(key)
-                return self._checked[key]
-        fits, holds, rows = matcher(node), prefilter(node), []
-        until = time.monotonic() + self.seconds if self.seconds else None
-        for address in self._all(candidates):
-            line = self._line(address)
-            if until and time.monotonic() > until:
-                raise Complaint(
-                    f"stopped after {self.seconds:.0f} s: too many records hold words of this pattern.",
-                    "Narrow the time, name a keyword field, or write a longer word.",
-                    COULD_NOT,
-                )
-            if holds is not None and not holds.search(line) and not UNLIKE.search(line):
-                continue
-            if fits(read_line(line)):
-                rows.append(address)
-        found = [int(row) for row in self._order.fast(NUMBER, rows)]
-        with self._lock:
-            self._checked[key] = found
-            while len(self._checked) > CACHED:
-                self._checked.popitem(last=False)
-        return found
+    def places(self, query: tantivy.Query, most: int) -> list[tantivy.DocAddress] | None:
+        """Return the places of the records that a query of the index finds; None for more than `most`."""
+        found = self._order.ordered(query, 0, most + 1, NUMBER, descending=False) if self.records else []
+        return found if len(found) <= most else None
+
+    def checked(self, node: Checked, candidates: Candidates, *, but: bool = False, fields: Sequence[str] = ()) -> list[int]:
+        """Return the row numbers of the candidates that a clause matches (`but`: does not match) when their values are read: those of some
+        fields, or all.
+        """
+        return self._checks.records(node, candidates, but, tuple(fields))
+
+    def checked_numbers(self, name: str, node: Checked, candidates: tantivy.Query) -> list[int]:
+        """Return the row numbers of candidates whose number in the columns of a field a clause matches as it is written."""
+        return self._checks.numbers(name, node, candidates)
+
+    def odd_numbers(self, name: str, node: Checked) -> list[str]:
+        """Return the values of such a field that a clause matches and that are terms, since they are no numbers or several."""
+        return [value for value in self._terms.odd_numbers(name) if whole_value(node)(value)]
 
     # --- a query
 
     def ask(self, query: str, filters: Iterable[str] = ()) -> Asked:
         """Read and compile a query and further queries that must match too. Raises QueryComplaint."""
         self._sound()
-        nodes, parts = [], []
+        nodes, parts, costly = [], [], False
         for text in (query, *filters):
-            node = parse(text)
+            node, compiler = parse(text), Compiler(text, self)
             nodes.append(node)
-            parts.append(Compiler(text, self).compiled(node))
-        return Asked(query, tuple(nodes), both(parts))
+            parts.append(compiler.compiled(node))
+            costly = costly or compiler.costly
+        return Asked(query, tuple(nodes), both(parts), costly)
 
     def ask_node(self, query: str, node: Node) -> Asked:
         """Compile a part of a query that is parsed already."""
@@ -214,8 +221,8 @@ class Store:
 
     def summary(self, asked: Asked, facets: Sequence[str] = (), *, rows: int = 0, descending: bool = False) -> HitSummary:
         """Total, times, facets of hot fields and the first rows of a query: one pass over the hits, and one over the first of them."""
-        found = self._counts.summary(asked.compiled, facets)
-        if rows and found.total:
+        found = self._counts.summary(asked.compiled, facets, rows=rows if asked.costly else 0, descending=descending)
+        if rows and found.total and not found.rows:
             early = self._counts.early(found, rows + AHEAD, descending=descending)
             query = asked.compiled if early is None else self._narrowed(asked, early)
             found.rows = [int(row) for row in self._order.fast(NUMBER, self._order.page(query, 0, rows, descending=descending))]
@@ -266,7 +273,7 @@ class Store:
         """The same for a field whose values are no terms: the records are read."""
         found: Counter[str] = Counter()
         having = both([asked.compiled, tantivy.Query.term_set_query(schema(), NAMES, self.names_with(name))])
-        for address in self._all(having):
+        for address in self._order.every(having):
             value = read_line(self._line(address)).get(name)
             found.update({str(one) for one in (value if isinstance(value, list) else [value]) if fold(str(one)).startswith(fold(begin))})
         values = without_case(list(found.items()))
@@ -326,17 +333,9 @@ class Store:
 
     def close(self) -> None:
         """Release the files: they are mapped until the last question has ended."""
-        self._words = b""
+        self._words = None
 
     # --- places and records
-
-    def _all(self, query: tantivy.Query) -> Iterator[tantivy.DocAddress]:
-        size = min(self.records, MOST_AT_ONCE)
-        for start in range(0, self.records, MOST_AT_ONCE):
-            found = self._order.ordered(query, start, size, NUMBER, descending=False)
-            yield from found
-            if len(found) < size:
-                return
 
     def _line(self, address: tantivy.DocAddress) -> bytes:
         try:
@@ -353,12 +352,3 @@ class Store:
         for record, number in zip(found, self._order.fast(NUMBER, addresses), strict=True):
             record[ROW] = number
         return found
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file of an index folder; nothing where it was removed, since what is mapped stays."""
-    try:
-        with os.scandir(folder) as files:
-            return {file.name: file.stat().st_size for file in files if not file.name.startswith(".")}
-    except OSError:
-        return {}

@@ -15,9 +15,9 @@ import tantivy
 
 from commodore.schema import registry
 from eye.index.check import part_of
-from eye.index.schema import ID, ID_HEAD, PAIR, UNCUT, US, has_terms, pieces_of, text_fields
+from eye.index.schema import ID, ID_HEAD, NAMES, OTHERS, PAIR, US, has_terms, pair, pieces_of, text_fields
 from eye.query.tree import ANY, ONE, Pattern, Text
-from eye.query.words import clean, fold, level, words
+from eye.query.words import EDGE, UNCUT, clean, fold, level, words
 from scout.bounded import searcher
 
 BREAK = "\x1d"
@@ -40,7 +40,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
-    """An expression of RE2 that finds something in every value that fits, without case; in no other if it is `exact`.
+    """An expression of RE2 that finds something in every value that fits, without case; in no other if it is `exact`. One that is not
+    begins with a sign before the value and ends with one behind it.
 
     '' where only a value with a break fits.
     """
@@ -60,6 +61,8 @@ class Terms:
         """the text fields that the index has"""
         self.uncut = {name for name in self.texts if searcher.doc_freq(pieces_of(name), UNCUT)}
         """those with a piece that is no term"""
+        self.others = searcher.doc_freq(NAMES, OTHERS) > 0
+        """whether some record has values that are neither terms nor times nor single words"""
         self._lock = threading.Lock()
         self._blocks: OrderedDict[str, Block] = OrderedDict()
 
@@ -67,18 +70,27 @@ class Terms:
         """Return the terms of a field."""
         return [term for term, _ in self._searcher.terms_with_prefix(name, "")]
 
+    def odd_numbers(self, name: str) -> list[str]:
+        """Return the values of a numbered field, or ids, that are terms."""
+        head = pair(name, "")
+        return [term[len(head) :] for term, _ in self._searcher.terms_with_prefix(PAIR, head)]
+
     def containing(self, name: str, part: str, *, at_end: bool, most: int) -> list[str] | None:
         """Return the terms of a field that contain a part, or end with it; None for more than `most`."""
         fits: Callable[[str], bool] = (lambda term: term.endswith(part)) if at_end else (lambda term: part in term)
         return self._found(name, _Finder(_literal(part) + (BREAK.encode() if at_end else b""), fits, exact=True), most)
 
-    def matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str] | None]]:
-        """Yield each field of values, with those of its terms that match a clause without a field, and None for more than `most`."""
+    def matching(self, node: Pattern | Text, most: int) -> Iterator[tuple[str, list[str], bool]]:
+        """Yield each field of values that has terms which match a clause without a field, these terms, and whether they are all; of more
+        than `most` they are only those which no expression finds that is written for the index.
+        """
         finder = _finder(node)
         for name in self._fields:
             found = self._found(name, finder, most)
-            if found is None or found:
-                yield name, found
+            if found is None:
+                yield name, [term for term in self._block(name).odd if finder.fits(_value(name, term))], False
+            elif found:
+                yield name, found, True
 
     def pieces(self, name: str, parts: tuple[str, ...], most: int, *, at_end: bool) -> list[str] | None:
         """Return the pieces of a text field that hold a pattern, or end with a text; None for more than `most`."""
@@ -100,8 +112,8 @@ class Terms:
         at = 0
         while finder.expression and (hit := search(folded, at)):
             begin, end = folded.rfind(between, 0, hit.start() + 1) + 1, folded.find(between, max(hit.start(), hit.end() - 1))
-            if name == PAIR and hit.start() <= (value := folded.find(start_of_value, begin, end)):
-                at = value + 1
+            if name == PAIR and hit.start() < (value := folded.find(start_of_value, begin, end)) + finder.exact:
+                at = value + finder.exact
                 continue
             term = block.kept[begin:end].decode()
             if finder.exact or finder.fits(_value(name, term)):
@@ -133,8 +145,9 @@ def _made(name: str, terms: list[str]) -> Block:
     kept: list[str] = []
     folded: list[str] = []
     odd: list[str] = []
+    pieces = {*map(pieces_of, text_fields())}
     for term in terms:
-        if term == UNCUT or term.startswith((ID + US, ID_HEAD)):
+        if (EDGE in term and name in pieces) or term.startswith((ID + US, ID_HEAD)):
             continue
         if term.isascii():
             low = term.lower() if name == PAIR else term
@@ -165,6 +178,9 @@ def _finder(node: Pattern | Text) -> _Finder:
         expression = b"".join(any_ + b"*?" if p == ANY else any_ if p == ONE else _literal(fold(level(p))) for p in parts)
         expression = b"" if any(BREAK in part for part in parts) else expression
         return _Finder(expression, part_of(node), exact=True)
-    longest = [_literal(word) for word in sorted(dict.fromkeys(words(node.text)), key=len)[-2:]]
-    either = [(any_ + b"*?").join(order) for order in (longest, longest[::-1])]
-    return _Finder(b"|".join(dict.fromkeys(either)), part_of(node), exact=False)
+    found = words(node.text)
+    longest = sorted(dict.fromkeys(found), key=len)[-2:] if len(set(found)) > 1 else [found[0]] * 2
+    edge, apart = b"[^0-9a-z]", b"[^0-9a-z" + BREAK.encode() + b"]"
+    between = apart + b"(?:" + any_ + b"*?" + apart + b")?"
+    either = dict.fromkeys(edge + between.join(map(_literal, order)) + edge for order in (longest, longest[::-1]))
+    return _Finder(b"|".join(either), part_of(node), exact=False)

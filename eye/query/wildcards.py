@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from functools import cache
 from typing import Any
 
 from eye.query.tree import ANY, ONE
@@ -30,6 +32,33 @@ def automaton(parts: tuple[str, ...], *, but: str = "", keep_case: bool = False)
     """A pattern as a regular expression of the engine. `but`: a character that a wildcard does not match."""
     one = f"[^{but}]" if but else "(?s:.)"
     return "".join(f"{one}*" if p == ANY else one if p == ONE else literal(p if keep_case else fold(p)) for p in parts)
+
+
+def any_case(parts: tuple[str, ...]) -> str:
+    """The same for a part of a text that has its case."""
+    one, inner = "(?s:.)", ""
+    for part in parts:
+        letters = part if part in (ANY, ONE) else fold(level(part))
+        inner += f"{one}*" if part == ANY else one if part == ONE else "".join(map(_either_case, letters))
+    return f"{one}*{inner}{one}*"
+
+
+def _either_case(letter: str) -> str:
+    forms = _FORMS.get(letter) or (_forms().get(letter) if not letter.isascii() else None)
+    return f"[{forms}]" if forms else literal(letter)
+
+
+_FORMS = {chr(n): chr(n) + chr(n - 32) for n in range(97, 123)} | {"k": "kK\u212a", "i": "iI\u0130"}
+
+
+@cache
+def _forms() -> dict[str, str]:
+    """Each letter in lower case beyond ASCII that others fold to → it and the others."""
+    found: dict[str, str] = {}
+    for letter in map(chr, range(128, sys.maxunicode + 1)):
+        if (low := fold(letter)) != letter and not low.isascii():
+            found[low] = found.get(low, low) + letter
+    return found
 
 
 def pattern(parts: tuple[str, ...]) -> Any:

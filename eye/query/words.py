@@ -25,6 +25,12 @@ NOT_SEARCHED = ("escadre.id", "escadre.all")
 
 BLANKS = re.compile("[ \t\n\f\r]+")
 """What the engine's tokenizer of pieces cuts at: the blanks of ASCII but for the vertical tab."""
+_ODD_BLANKS = re.compile("[\t\n\f\r]|  ")
+EDGE = UNCUT = "\x7f"
+"""In a field of pieces: a piece by itself stands for one that is too long for a term; the sign before or behind a piece marks one that
+has no other beside it with one blank between them.
+"""
+_UNBROKEN = re.compile("[^ \t\n\f\r]+")
 _LONG = re.compile(rf"[^\W_]{{{MAX_WORD}}}")
 
 
@@ -52,13 +58,17 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def cut_for_terms(text: str, uncut: str) -> list[str]:
-    """A levelled text for the tokenizer of pieces; `uncut` in place of those that are too long for a term."""
-    if len(text) <= MAX_WORD:
-        return [text]
-    pieces = BLANKS.split(text)
-    kept = [piece for piece in pieces if len(piece) <= MAX_WORD]
-    return [" ".join(kept)] if len(kept) == len(pieces) else [" ".join(kept), uncut]
+def cut_for_terms(text: str) -> str:
+    """A levelled text for the tokenizer of pieces: first and last piece once more with EDGE, and so those beside more or other than one
+    blank, so that pieces which follow each other have one blank between them; UNCUT in place of those that are too long for a term.
+    """
+    if EDGE in text:
+        return UNCUT
+    if len(text) > MAX_WORD:
+        text = _UNBROKEN.sub(lambda found: found[0] if len(found[0]) <= MAX_WORD else UNCUT, text)
+    rows = [text] if not _ODD_BLANKS.search(text) else BLANKS.sub(lambda found: " " if found[0] == " " else "\n", text).split("\n")
+    rows = [row.strip(" ") for row in rows]
+    return " ".join(f"{EDGE}{row.partition(' ')[0]} {row} {row.rpartition(' ')[2]}{EDGE}" for row in rows if row)
 
 
 @cache

@@ -25,6 +25,7 @@ from scout.archive.live import LiveLines
 from scout.archive.outlet import FrameOutput, Seal
 from scout.archive.receipt import Receipt, receipt_path
 from scout.console import Complaint
+from scout.packed import PackedSet
 
 SEAL_BYTES = 4 << 20
 SEAL_LINES = 4000
@@ -57,7 +58,7 @@ class ArchiveWriter:
         self._members = self._parts = self._items = self._entered = self._since = 0
         self._head = custody.NOTHING
         self._group: custody.GroupPlace | None = None
-        self._names: set[int] = set()
+        self._names = PackedSet()
         self._open: tuple[dict[str, Any], int] | None = None
         self._stop = ""
         self._torn = self._ended = False
@@ -209,10 +210,7 @@ class ArchiveWriter:
         """Return False where the name was used before. Names are stored as 64-bit hashes with a random key, so that nobody can provoke a
         collision.
         """
-        key = hash(name)
-        known = key in self._names
-        self._names.add(key)
-        return not known
+        return self._names.add(hash(name))
 
     def _live(self, source: str, pieces: Any, size: int, more: Mapping[str, Any]) -> None:
         self._leave_group(None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Self
 
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem
 from scout.sources.directory import DirectorySource, DiskFile
 from scout.sources.source import SourceFile
 from scout.sources.timed_calls import TimedCalls
@@ -21,9 +21,8 @@ class OpenedAhead:
     Nothing is opened before its turn on a file system that may not answer, and of sources other than mounted directories.
     """
 
-    def __init__(self, items: Sequence[PlannedItem], timed: TimedCalls) -> None:
-        self._items, self._timed = items, timed
-        self._next = 0
+    def __init__(self, items: Iterable[PlannedItem], timed: TimedCalls) -> None:
+        self._items, self._timed = iter(items), timed
         self._waiting: deque[SourceFile | OSError | None] = deque()
 
     def __enter__(self) -> Self:
@@ -37,9 +36,8 @@ class OpenedAhead:
 
     def take(self) -> SourceFile | None:
         """Return the file of the next item as it is now; None where it is still to be opened. Raises OSError where it could not be."""
-        while self._next < len(self._items) and len(self._waiting) <= WINDOW:
-            self._waiting.append(self._opened(self._items[self._next]))
-            self._next += 1
+        while len(self._waiting) <= WINDOW and (item := next(self._items, None)) is not None:
+            self._waiting.append(self._opened(item))
         file = self._waiting.popleft()
         if isinstance(file, OSError):
             raise file

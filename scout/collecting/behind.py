@@ -29,20 +29,23 @@ class BehindLinks:
         self._left = _MOST_BEHIND
         self._walked: set[tuple[str, Parts, tuple[int, ...]]] = set()
 
-    def follow(self, kept: list[KeptPath]) -> list[KeptPath]:
-        """Return what is taken behind the links of a plan, as the target of each link takes it. Secrets stay secrets.
+    def concerned(self, want: PatternUse, link: FoundPath) -> bool:
+        """Return whether a program of the host opens this link, or what is below it."""
+        place = link.place or link.parts
+        return self._filters[want.target].follows(place) or any(each.follows_below(place) for each in self._filters)
+
+    def follow(self, links: list[KeptPath]) -> list[KeptPath]:
+        """Return what is behind the links of a plan, as the target of each link takes it; also what the plan has at its own place. Secrets
+        stay secrets.
 
         A link gets its end, or the reason why it leads nowhere as its error, in place.
         """
-        known = {found.parts for _, found, rules in kept if not rules}
         out: dict[tuple[str, Parts], KeptPath] = {}
-        for at, (want, link, rules) in enumerate(kept):
-            if link.type != "link" or rules:
-                continue
+        for at, (want, link, rules) in enumerate(links):
             for found in self._behind(want, link):
                 if found.parts == link.parts and found.source in (None, self._source):
-                    kept[at] = (want, found, rules)
-                elif found.source not in (None, self._source) or found.parts not in known:
+                    links[at] = (want, found, rules)
+                else:
                     found = self._guarded(found)
                     out.setdefault(((found.source or self._source).volume, found.parts), (cast(PatternUse, found.wants[0]), found, ()))
         return list(out.values())

@@ -199,6 +199,7 @@ def _everything(
                 taker.take(item, ahead.take)
                 if gentle is not None:
                     gentle.pause()
+        todo.items.clear()
         for target in host.targets:
             if target.listing is not None and not caught.number:
                 limits = target.listing

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem
 from scout.collecting.reading import Reading
 from scout.sources.timed_calls import TimedCalls
 

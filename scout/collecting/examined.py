@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from scout.collecting import configured, identity, narrowing, plan, running_windows
 from scout.collecting.options import CollectOptions
+from scout.collecting.planned import PlannedItems
 from scout.collecting.volumes import HostVolumes
 from scout.console import WRONG_USE, Complaint
 from scout.sources.directory import DirectorySource
@@ -140,7 +141,7 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
     What nothing matches is listed for the volume of the system only, for paths for every volume of their drive.
     """
     homes, variables = identity.profiles(host.system, host.gaps), identity.variables(host.system)
-    made, volumes = plan.CollectionPlan([], []), HostVolumes(host.sources)
+    made, volumes = plan.CollectionPlan(PlannedItems(), []), HostVolumes(host.sources)
     found = configured.targets_with(host.targets, host.system, _secrets("windows" if host.system.windows else "linux"))
     for source in host.sources:
         of_config = [configured.on_volume(target, source) for target in found]
@@ -148,17 +149,21 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
         files = [target for target in targets if target.paths or target.first]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.profiles_on(source, host.system)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder, volumes=volumes)
-        made.items.extend(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None), compare=compare))
+        made.items.move(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None), compare=compare))
         made.missing.extend(one.missing if source is host.system or (host.paths and "@" not in source.volume) else [])
         if len(host.sources) > 1:
             source.forget()
-    return plan.CollectionPlan(_once(made.items), made.missing)
+    _once(made.items)
+    return made
 
 
-def _once(items: list[plan.PlannedItem]) -> list[plan.PlannedItem]:
-    """Return the items without those behind a link to another volume that the plan of that volume has too, or another link."""
-    own = {(item.source.volume, item.parts) for item in items if not item.place}
-    return [item for item in items if not item.place or _add((item.source.volume, item.parts), own)]
+def _once(items: PlannedItems) -> None:
+    """Remove items behind a link to another volume that the plan of that volume has too, or another link."""
+    if not items.behind_links:
+        return
+    behind = {(item.source.volume, item.parts) for item in items if item.place}
+    known = {key for item in items if not item.place and (key := (item.source.volume, item.parts)) in behind}
+    items.revise(lambda item: (item,) if not item.place or _add((item.source.volume, item.parts), known) else ())
 
 
 def _add(key: tuple[str, Parts], known: set[tuple[str, Parts]]) -> bool:

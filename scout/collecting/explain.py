@@ -10,7 +10,7 @@ from typing import Any
 from scout.collecting import foreign, manners
 from scout.collecting.examined import make_plan, open_host
 from scout.collecting.options import CollectOptions
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem
 from scout.console import DONE, WRONG_USE, Complaint, Screen, escape, megabytes, plural
 from scout.targets import CollectionTarget, load
 from scout.targets.foreign import is_foreign

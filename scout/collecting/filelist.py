@@ -17,15 +17,19 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from scout.collecting.package_owners import PackageOwners
 from scout.collecting.walk import MAX_DEPTH, explain
+from scout.packed import PackedNames
 from scout.sources.listing import ListedName, names
 from scout.sources.source import EvidenceSource, Parts
 from scout.sources.timed_calls import TimedCalls
 
+PIECE = 1_000
+"""names that are asked for at once where a call may hang"""
 SCHEMA = 1
 NAME = "files"
 Step = Callable[[Parts], None]
@@ -34,6 +38,13 @@ Step = Callable[[Parts], None]
 class _Folder(NamedTuple):
     parts: Parts
     ancestors: tuple[tuple[int, int], ...]
+
+
+def _below(folder: _Folder, identity: tuple[int, int], names: PackedNames) -> Iterator[_Folder]:
+    """Yield the folders of these names, each when its turn comes."""
+    ancestors = (*folder.ancestors, identity)
+    for name in names:
+        yield _Folder((*folder.parts, name), ancestors)
 
 
 class FileList:
@@ -50,42 +61,55 @@ class FileList:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         owners = None if self._source.windows else PackageOwners(self._source, self._timed, self._step)
-        todo = [_Folder((), ())]
+        todo: list[Iterator[_Folder]] = [iter((_Folder((), ()),))]
         while todo and not self.cut:
-            folder = todo.pop()
+            folder = next(todo[-1], None)
+            if folder is None:
+                todo.pop()
+                continue
             self._step(folder.parts)
-            deeper: list[_Folder] = []
-            yield from self._listed(folder, owners if owners is not None and owners.known else None, deeper)
-            todo.extend(reversed(deeper))
+            deeper = PackedNames()
+            identity = yield from self._listed(folder, owners if owners is not None and owners.known else None, deeper)
+            todo.append(_below(folder, identity, deeper))
 
-    def _listed(self, folder: _Folder, owners: PackageOwners | None, deeper: list[_Folder]) -> Iterator[dict[str, Any]]:
+    def _listed(
+        self, folder: _Folder, owners: PackageOwners | None, deeper: PackedNames
+    ) -> Generator[dict[str, Any], None, tuple[int, int]]:
+        """Yield the names of one folder, put those of its folders into `deeper`, and return its identity."""
+        identity = (0, 0)
         try:
             identity = self._timed.call(self._source.identity, folder.parts)
             if identity in folder.ancestors or len(folder.ancestors) > MAX_DEPTH:
                 why = "the folder is its own ancestor: a mount in a circle" if identity in folder.ancestors else "too deep"
                 yield self._place(folder.parts) | {"type": "directory", "not_entered": why}
-                return
+                return identity
             if not self._source.listable(folder.parts):
                 yield self._place(folder.parts) | {"type": "directory", "not_entered": "a device file system"}
-                return
+                return identity
             for one in self._names(folder.parts):
                 self._left -= 1
                 if self._left < 0 or time.monotonic() > self._until:
                     self.cut = self._reason()
-                    return
+                    return identity
                 parts = (*folder.parts, one.name)
                 yield self._one(parts, one, owners)
                 if one.kind == "directory":
                     if reason := self._source.refusal(parts):
                         yield self._place(parts) | {"type": "directory", "not_entered": reason}
                     else:
-                        deeper.append(_Folder(parts, (*folder.ancestors, identity)))
+                        deeper.append(one.name)
         except OSError as e:
             yield self._place(folder.parts) | {"type": "directory", "not_entered": explain(e)}
+        return identity
 
-    def _names(self, folder: Parts) -> Iterable[ListedName]:
-        """Return the names of a folder: one after the other where no call can hang, else all at once within the time limit."""
-        return self._timed.call(lambda: list(names(self._source, folder))) if self._timed.seconds else names(self._source, folder)
+    def _names(self, folder: Parts) -> Iterator[ListedName]:
+        """Yield the names of a folder: one after the other where no call can hang, else `PIECE` at a time, each within the time limit."""
+        found = names(self._source, folder)
+        if not self._timed.seconds:
+            yield from found
+            return
+        while piece := self._timed.call(lambda: list(islice(found, PIECE))):
+            yield from piece
 
     def _reason(self) -> str:
         count, seconds = self._limits

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from scout.archive.custody import MAX_GROUP, GroupPlace
 from scout.collecting import suspicious
 from scout.collecting.behind import BehindLinks
+from scout.collecting.planned import PlannedItem, PlannedItems
 from scout.collecting.volumes import HostVolumes
 from scout.collecting.walk import FoundPath, walk
 from scout.collecting.wanting import LISTED, KeptPath, PatternUse, TargetFilter, companions
@@ -19,29 +20,8 @@ from scout.targets import CollectionTarget
 from scout.targets.patterns import PatternTree, expand, plain
 from scout.targets.target import SampleRule
 
-
-class PlannedItem(NamedTuple):
-    """One item of the plan. `verdict` is '' where content is to be read."""
-
-    source: EvidenceSource
-    parts: Parts
-    target: CollectionTarget
-    type: str
-    size: int
-    data: int
-    verdict: str
-    error: str
-    group: GroupPlace | None
-    rules: tuple[CollectionTarget, ...] = ()
-    """targets with a rule, where no other target wants the file: it is taken if one of them finds it suspicious"""
-    stream: bool = False
-    place: Parts = ()
-    """where the host reads it, if that is behind a link"""
-    facts: Mapping[str, Any] | None = None
-    """further facts for custody: `referrer`, `sha256` of a file that is not taken"""
-
-
-_Place = tuple[bool, int, int, Parts]
+_Place = tuple[bool, int, int]
+"""pattern by the order of work: whether it is none of `first`, number of its target, its own"""
 
 
 class MissingPath(NamedTuple):
@@ -55,7 +35,7 @@ class MissingPath(NamedTuple):
 class CollectionPlan(NamedTuple):
     """Items in the order of work, and wanted paths that nothing on the host matches: one for each pattern and profile."""
 
-    items: list[PlannedItem]
+    items: PlannedItems
     missing: list[MissingPath]
 
 
@@ -78,23 +58,24 @@ def make(
                 _add(tree, one, PatternUse(index, number, path, number < len(target.first)), target)
             written.update({(index, number, path): one for path, one in enumerate(paths or [pattern])})
     filters = [TargetFilter(target, profiles, variables, source.fold) for target in targets]
+    links = BehindLinks(source, tree, timed, filters, volumes or HostVolumes([source]))
+    draft = _PlanDraft(source, targets)
     seen: set[tuple[int, int, int]] = set()
-    kept: list[KeptPath] = []
     for found in walk(source, tree, timed, on_folder):
         wants = cast(tuple[PatternUse, ...], found.wants)
         seen.update((want.target, want.pattern, want.path) for want in wants if want.role == "main")
         chosen = _choose(found, wants, targets, filters)
-        if chosen is not None:
-            kept.append(chosen)
-    behind = BehindLinks(source, tree, timed, filters, volumes or HostVolumes([source])).follow(kept)
-    taken = {found.parts for _, found, _ in behind if found.source in (None, source)}
-    kept = [one for one in kept if not (one[2] and one[1].parts in taken)] + behind  # what a link leads to is taken, whatever a rule says
+        if chosen is not None and found.type == "link" and not chosen[2] and links.concerned(*chosen[:2]):
+            draft.links.append(chosen)
+        elif chosen is not None:
+            draft.add(chosen)
+    draft.join(links.follow(draft.links))
     missing = [
         MissingPath(source, targets[key[0]], source.native(tuple(plain(part) for part in path.split("/") if part)))
         for key, path in written.items()
         if key not in seen and targets[key[0]].rule is None
     ]
-    return CollectionPlan(_ordered(kept, targets, source), missing)
+    return CollectionPlan(draft.ordered(), missing)
 
 
 def _add(tree: PatternTree, pattern: str, want: PatternUse, target: CollectionTarget) -> None:
@@ -127,37 +108,81 @@ def _possible(rule: SampleRule | None, found: FoundPath) -> bool:
     return rule is None or bool(found.verdict) or suspicious.possible(rule, found.parts[-1])
 
 
-def _ordered(kept: list[KeptPath], targets: Sequence[CollectionTarget], source: EvidenceSource) -> list[PlannedItem]:
-    """Sort into the order of work, a group behind its main file. Empties `kept`: a host may have hundreds of thousands of files."""
-    groups: dict[tuple[int, str, Parts, str], list[KeptPath]] = defaultdict(list)
-    out: list[tuple[_Place, PlannedItem]] = []
-    kept.reverse()
-    while kept:
-        want, found, rules = kept.pop()
-        if targets[want.target].groups:
+class _PlanDraft:
+    """What a walk found, by pattern, in the order of the walk; groups and links apart, because they are looked at together."""
+
+    def __init__(self, source: EvidenceSource, targets: Sequence[CollectionTarget]) -> None:
+        self._source, self._targets = source, targets
+        self._plain: dict[_Place, PlannedItems] = defaultdict(PlannedItems)
+        self._grouped: list[KeptPath] = []
+        self.links: list[KeptPath] = []
+        """links that a program of the host may open"""
+
+    def add(self, kept: KeptPath) -> None:
+        """Add one path."""
+        want, found, rules = kept
+        target = self._targets[want.target]
+        if target.groups:
+            self._grouped.append(kept)
+        else:
+            self._plain[_place(want)].append(_planned(self._source, target, found, rules, None))
+
+    def join(self, behind: list[KeptPath]) -> None:
+        """Add the links, and what is behind them, unless it is taken at its own place: whatever a rule says of it there."""
+        own = {found.parts: kept for kept in behind for _, found, _ in [kept] if found.source in (None, self._source)}
+        known = {found.parts for _, found, rules in (*self.links, *self._grouped) if found.parts in own and not rules}
+        if own:
+            for items in self._plain.values():
+                known.update(item.parts for item in items if item.parts in own and not item.rules)
+        fresh = [kept for kept in behind if kept[1].source not in (None, self._source) or kept[1].parts not in known]
+        taken = {found.parts for _, found, _ in fresh if found.source in (None, self._source)}
+        if taken:
+            self._grouped = [one for one in self._grouped if not (one[2] and one[1].parts in taken)]
+            for items in self._plain.values():
+                items.revise(lambda item: () if item.rules and item.parts in taken else (item,))
+        for kept in (*self.links, *fresh):
+            self.add(kept)
+        self.links.clear()
+
+    def ordered(self) -> PlannedItems:
+        """Return the items in the order of work, a group behind its main file. Empties the draft."""
+        places = defaultdict(list)
+        for leader, group in self._groups():
+            places[_place(leader[0])].append((leader[1].parts, group))
+        out = PlannedItems()
+        for place in sorted({*places, *self._plain}):
+            if place in self._plain:
+                out.move(self._plain.pop(place))
+            for _, group in sorted(places.pop(place, ()), key=itemgetter(0)):
+                out.extend(group)
+        return out
+
+    def _groups(self) -> Iterator[tuple[KeptPath, list[PlannedItem]]]:
+        """Yield the main file of each group, and its items."""
+        source, targets = self._source, self._targets
+        groups: dict[tuple[int, str, Parts, str], list[KeptPath]] = defaultdict(list)
+        for want, found, rules in self._grouped:
             fixed = not any("{name}" in form for form in targets[want.target].groups.values())
             name = "" if fixed else _main_name(want, found, source.fold)
-            volume = (found.source or source).volume
-            groups[want.target, volume, found.parts[:-1], name].append((want, found, rules))
-        else:
-            out.append((_place(want, found), _planned(source, targets[want.target], found, rules, None)))
-    of = "" if source.volume in ("C", "root") else f"-{source.volume}"
-    for number, members in enumerate(groups.values()):
-        members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
-        leader = members[0]
-        target = targets[leader[0].target]
-        readable = [member for member in members if not member[1].verdict]
-        whole = 1 < len(readable) <= MAX_GROUP and readable[0][0].role == "main"
-        for want, found, rules in members:
-            at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
-            group = GroupPlace(f"{target.id}-{number}{of}", want.role, at, len(readable)) if at else None
-            out.append((_place(*leader[:2]), _planned(source, target, found, rules, group)))
-    out.sort(key=itemgetter(0))
-    return [item for _, item in out]
+            groups[want.target, (found.source or source).volume, found.parts[:-1], name].append((want, found, rules))
+        self._grouped.clear()
+        of = "" if source.volume in ("C", "root") else f"-{source.volume}"
+        for number, members in enumerate(groups.values()):
+            members.sort(key=lambda member: (member[0].role != "main", member[0].role, member[1].parts))
+            leader = members[0]
+            target = targets[leader[0].target]
+            readable = [member for member in members if not member[1].verdict]
+            whole = 1 < len(readable) <= MAX_GROUP and readable[0][0].role == "main"
+            out = []
+            for want, found, rules in members:
+                at = readable.index((want, found, rules)) + 1 if whole and not found.verdict else 0
+                group = GroupPlace(f"{target.id}-{number}{of}", want.role, at, len(readable)) if at else None
+                out.append(_planned(source, target, found, rules, group))
+            yield leader, out
 
 
-def _place(want: PatternUse, found: FoundPath) -> _Place:
-    return not want.first, want.target, want.pattern, found.parts
+def _place(want: PatternUse) -> _Place:
+    return not want.first, want.target, want.pattern
 
 
 def _planned(

@@ -6,14 +6,15 @@ All numbers are bounded, and a bound that cuts is recorded in custody as a gap o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from scout.collecting import identity
 from scout.collecting import package_owners as packages
 from scout.collecting.examined import ExaminedHost
-from scout.collecting.plan import CollectionPlan, PlannedItem
+from scout.collecting.plan import CollectionPlan
+from scout.collecting.planned import PlannedItem
 from scout.collecting.resolving import LinuxNames, ResolvedFile, WindowsNames
 from scout.collecting.walk import FoundPath, measured
 from scout.collecting.wanting import LISTED
@@ -71,7 +72,7 @@ class ReferenceSearch:
         path = "/".join(parts)
         return any(regex.fullmatch(path) for regex in self._secret)
 
-    def read(self, items: list[PlannedItem]) -> None:
+    def read(self, items: Iterable[PlannedItem]) -> None:
         """Note the names in those of the items that start programs."""
         for item in items:
             if item.source is not self._source or item.type != "file" or item.verdict:
@@ -202,20 +203,25 @@ def follow(host: ExaminedHost, plan: CollectionPlan, step: Step) -> None:
         search.of_processes()
     found = search.files()
     wanted = {(one.source.volume, one.parts): referrers for one, referrers in found.items()}
-    present = set()
-    for at, item in enumerate(plan.items):
-        key = (item.source.volume, item.parts)
-        if key in wanted:
-            present.add(key)
-            plan.items[at] = _marked(item, wanted[key], target)
+    present = {key for item in plan.items if (key := (item.source.volume, item.parts)) in wanted}
     fresh = [(one, referrers) for one, referrers in found.items() if (one.source.volume, one.parts) not in present]
     items = [item for item in _items(fresh, search, target, step) if (item.source.volume, item.parts) not in present]
-    before = next((at for at, item in enumerate(plan.items) if item.target.order > target.order), len(plan.items))
-    plan.items[before:before] = items
     taken_in = search.taken_in()
-    for at, item in enumerate(plan.items):
-        if item.parts in taken_in and item.source is host.system:
-            plan.items[at] = item._replace(facts={**(item.facts or {}), "included_by": taken_in[item.parts]})
+
+    def including(item: PlannedItem) -> PlannedItem:
+        if item.parts not in taken_in or item.source is not host.system:
+            return item
+        return item._replace(facts={**(item.facts or {}), "included_by": taken_in[item.parts]})
+
+    def revised(item: PlannedItem) -> Iterator[PlannedItem]:
+        if items and item.target.order > target.order:
+            yield from map(including, items)
+            items.clear()
+        key = (item.source.volume, item.parts)
+        yield including(_marked(item, wanted[key], target) if key in wanted else item)
+
+    plan.items.revise(revised)
+    plan.items.extend(map(including, items))
 
 
 def _marked(item: PlannedItem, referrers: dict[str, None], target: CollectionTarget) -> PlannedItem:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem, PlannedItems
 from scout.console import Screen, escape, ignore_lost_terminal, megabytes
 from scout.delivering.courier import Progress
 from scout.targets import CollectionTarget
@@ -89,12 +89,11 @@ class StageProgress:
             self._progress.advance(task)
         self._progress.update(task, now="")
 
-    def files(self, items: Iterable[PlannedItem]) -> Iterator[PlannedItem]:
+    def files(self, items: PlannedItems) -> Iterator[PlannedItem]:
         """Yield the items, one after the other, each under the bar of its stage and under the total."""
         if self._quiet:
             yield from items
             return
-        items = list(items)
         if self._current is not None:
             self._progress.remove_task(self._current)
         weights: Counter[str] = Counter()

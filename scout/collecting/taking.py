@@ -15,7 +15,8 @@ from scout.archive.writer import ArchiveWriter, Stopped
 from scout.collecting import filelist, manners, secrets, suspicious
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.filelist import FileList
-from scout.collecting.plan import MissingPath, PlannedItem
+from scout.collecting.plan import MissingPath
+from scout.collecting.planned import PlannedItem
 from scout.collecting.reading import Reading, changed, left_behind
 from scout.collecting.walk import explain, verdict_of
 from scout.console import Complaint, megabytes

@@ -1,5 +1,8 @@
 """Walk an evidence source once for all patterns: each folder is listed at most once, in a fixed order.
 
+Names come in order; those of a folder with very many come in pieces (`DirectorySource.pieces`), each in order, so that no more than one
+piece is held. Of folders to be entered only the names are.
+
 Links are reported, never followed. A folder that is its own ancestor (a circular bind mount) is not entered again. Every folder that is not
 entered is reported.
 """
@@ -13,6 +16,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from scout.archive.facts import type_of
+from scout.packed import PackedNames
+from scout.sources.directory import DirectorySource
 from scout.sources.source import Blocked, EvidenceSource, Parts, SourceEntry
 from scout.sources.timed_calls import CallTimedOut, TimedCalls
 from scout.targets import patterns
@@ -65,43 +70,50 @@ def walk(
     state = tree.start()
     for name in place:
         state = tree.advance(state, name)
-    todo = [_Folder(folder, state, ())]
-    yield from _walked(source, tree, timed, on_folder, todo)
+    yield from _walked(source, tree, timed, on_folder, _Folder(folder, state, ()))
 
 
 def _walked(
-    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None, todo: list[_Folder]
+    source: EvidenceSource, tree: PatternTree, timed: TimedCalls, on_folder: Callable[[Parts], None] | None, top: _Folder
 ) -> Iterator[FoundPath]:
+    todo: list[Iterator[_Folder]] = [iter((top,))]
     while todo:
-        folder = todo.pop()
+        folder = next(todo[-1], None)
+        if folder is None:
+            todo.pop()
+            continue
         if on_folder is not None:
             on_folder(folder.parts)
-        try:
-            entries, identity = timed.call(_look, source, tree, folder)
-        except OSError as e:
-            if folder.parts or not isinstance(e, FileNotFoundError):
-                yield FoundPath(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
-            continue
-        if identity in folder.ancestors:
-            why = "the folder is its own ancestor: a mount in a circle"
-            yield FoundPath(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
-            continue
-        deeper: list[_Folder] = []
-        for name, kind, state in entries:
-            yield from _one(source, timed, (*folder.parts, name), kind, state, (*folder.ancestors, identity), deeper)
-            if source.streamed and kind != "link":
-                yield from _streams(source, timed, tree, folder, name, tuple(patterns.wanted(state)) if kind == "file" else ())
-        todo.extend(reversed(deeper))
+        deeper, identity = PackedNames(), (0, 0)
+        looked, more = _look(source, tree, folder), True
+        while more:
+            try:
+                entries, identity, more = timed.call(next, looked)
+            except OSError as e:
+                if folder.parts or not isinstance(e, FileNotFoundError):
+                    yield FoundPath(folder.parts, below(folder.state), "directory", verdict=verdict_of(e), error=explain(e))
+                break
+            if identity in folder.ancestors:
+                why = "the folder is its own ancestor: a mount in a circle"
+                yield FoundPath(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
+                break
+            for name, kind, state in entries:
+                yield from _one(source, timed, (*folder.parts, name), kind, state, deeper)
+                if source.streamed and kind != "link":
+                    yield from _streams(source, timed, tree, folder, name, tuple(patterns.wanted(state)) if kind == "file" else ())
+        if deeper:
+            todo.append(_below(folder, identity, tree, deeper))
+
+
+def _below(folder: _Folder, identity: tuple[int, int], tree: PatternTree, names: PackedNames) -> Iterator[_Folder]:
+    """Yield the folders of these names, each when its turn comes."""
+    ancestors = (*folder.ancestors, identity)
+    for name in names:
+        yield _Folder((*folder.parts, name), tree.advance(folder.state, name), ancestors)
 
 
 def _one(
-    source: EvidenceSource,
-    timed: TimedCalls,
-    parts: Parts,
-    kind: str,
-    state: tuple[PatternNode, ...],
-    ancestors: tuple[tuple[int, int], ...],
-    deeper: list[_Folder],
+    source: EvidenceSource, timed: TimedCalls, parts: Parts, kind: str, state: tuple[PatternNode, ...], deeper: PackedNames
 ) -> Iterator[FoundPath]:
     wants = tuple(patterns.wanted(state))
     if kind == "folder":
@@ -111,7 +123,7 @@ def _one(
         if reason:
             yield FoundPath(parts, below(state), "directory", verdict="blocked", error=reason)
         else:
-            deeper.append(_Folder(parts, state, ancestors))
+            deeper.append(parts[-1])
     elif kind == "link":
         wants = wants or below(state)
         if wants:
@@ -151,10 +163,11 @@ def measured(source: EvidenceSource, timed: TimedCalls, parts: Parts, wants: tup
 
 def _look(
     source: EvidenceSource, tree: PatternTree, folder: _Folder
-) -> tuple[list[tuple[str, str, tuple[PatternNode, ...]]], tuple[int, int]]:
-    """Names of one folder that lead on or are wanted, with their states. Runs in the helper thread."""
+) -> Iterator[tuple[list[tuple[str, str, tuple[PatternNode, ...]]], tuple[int, int], bool]]:
+    """Yield the names of one folder that lead on or are wanted, with their states, in pieces; the identity of the folder; and whether more
+    comes. Each step runs in the helper thread.
+    """
     identity = source.identity(folder.parts)
-    found: list[tuple[str, str, tuple[PatternNode, ...]]] = []
     states: dict[str, tuple[PatternNode, ...]] = {}
 
     def keep(name: str) -> bool:
@@ -163,16 +176,30 @@ def _look(
             states[name] = state
         return bool(state)
 
+    unlisted = {name.lower() if source.fold else name: name for name in patterns.literal_names(folder.state)}
     listing = patterns.needs_listing(folder.state) and source.listable(folder.parts)
-    entries = source.scan(folder.parts, keep) if listing or source.fold else []
-    found.extend((entry.name, entry.kind, states[entry.name]) for entry in entries)
-    listed = {name.lower() for name in states} if source.fold else states.keys()
-    for name in patterns.literal_names(folder.state):
-        if (name.lower() if source.fold else name) not in listed and keep(name):
+    found: list[tuple[str, str, tuple[PatternNode, ...]]] = []
+    for entries, more in _listed(source, folder.parts, keep) if listing or source.fold else ():
+        found = [(entry.name, entry.kind, states[entry.name]) for entry in entries]
+        for name in states if unlisted else ():
+            unlisted.pop(name.lower() if source.fold else name, None)
+        if more:
+            yield found, identity, True
+            states.clear()
+    for name in unlisted.values():
+        if keep(name):
             entry = _named(source, (*folder.parts, name))
             if entry is not None:
                 found.append((entry.name, entry.kind, states[name]))
-    return found, identity
+    yield found, identity, False
+
+
+def _listed(source: EvidenceSource, parts: Parts, keep: Callable[[str], bool]) -> Iterator[tuple[list[SourceEntry], bool]]:
+    """Yield the entries of a folder, in pieces where its source can, and whether more come."""
+    if type(source) is DirectorySource:
+        yield from source.pieces(parts, keep)
+    else:
+        yield source.scan(parts, keep), False
 
 
 def _named(source: EvidenceSource, parts: Parts) -> SourceEntry | None:

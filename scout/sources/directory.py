@@ -11,8 +11,9 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NOFOLLOW | getattr(os, 
 _FILE = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 KEPT_FOLDERS = 64
 """folders whose descriptors stay open"""
+PIECE = 20_000
+"""names of a folder that are ordered, and held, at once"""
 _SOON = 1 << 20
 """bytes of a file that are read before its turn"""
 MAX_XATTRS = 1 << 20
@@ -206,6 +209,18 @@ class DirectorySource:
         with os.scandir(fd if self.fds else self._join(parts)) as entries:
             found = [SourceEntry(entry.name, _kind(entry)) for entry in entries if keep(entry.name)]
         return sorted(found)
+
+    def pieces(self, parts: Parts, keep: Callable[[str], bool]) -> Iterator[tuple[list[SourceEntry], bool]]:
+        """Yield what `scan` returns, for `PIECE` names at a time, each piece ordered by name; and whether another one follows."""
+        fd = self._folder(parts)[0]
+        with os.scandir(fd if self.fds else self._join(parts)) as entries:
+            piece = list(islice(entries, PIECE))
+            while True:
+                following = list(islice(entries, PIECE)) if len(piece) == PIECE else []
+                yield sorted(SourceEntry(entry.name, _kind(entry)) for entry in piece if keep(entry.name)), bool(following)
+                if not following:
+                    return
+                piece = following
 
     def descriptor(self, parts: Parts) -> int:
         """Return an open descriptor of a folder, valid until the next call of this source; -1 where the system has none."""

@@ -14,7 +14,7 @@ from scout.archive.writer import Stopped
 from scout.collecting import manners, signals
 from scout.collecting.examined import ExaminedHost, open_host
 from scout.collecting.options import CollectOptions
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem
 from scout.collecting.stages import StageProgress
 from scout.collecting.sweep_options import SweepOptions
 from scout.collecting.taking import ItemTaker

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _VARIABLE = re.compile(r"%([A-Za-z]+)%")
 _GLOB = re.compile(r"[*?]|\[[=!]")
@@ -74,8 +75,9 @@ def _piece(piece: str) -> str:
     return re.escape(plain(piece))
 
 
+@lru_cache(maxsize=4096)
 def path_regex(pattern: str, fold: bool) -> re.Pattern[str]:
-    """Return a pattern without variables as a regular expression for a path below the root."""
+    """Return a pattern without variables as a regular expression for a path below the root. It is compiled once."""
     return re.compile(path_text(pattern), re.DOTALL | (re.IGNORECASE if fold else 0))
 
 

@@ -3,7 +3,7 @@
 Faults of bulk requests: an answer of 429 or 503 in place of the server's; `items`, a fifth of the documents answered 429 and the rest
 passed on; `reset`, the connection reset after the server has written and answered; `cut`, closed before the server has seen anything;
 `refuse`, a refusal of each document; `hang`, no answer for longer than a client waits, after the server has written; `empty`, 200 with
-`errors: true` and no result.
+`errors: true` and no result. `happened` counts them, and the documents of bulk requests (`_bulk`) and of questions for digests (`_mget`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class _Way(BaseHTTPRequestHandler):
             body = body.replace(*proxy.renamed)
         if proxy.denied and proxy.denied in self.path:
             return self.answer(403, b'{"error": {"type": "security_exception", "reason": "unauthorized"}, "status": 403}')
-        fault = proxy.next_fault() if self.path.partition("?")[0].endswith("/_bulk") else None
+        asked = self.path.partition("?")[0].rpartition("/")[2]
+        documents = body.rstrip(b"\n").count(b"\n") // 2 + 1 if asked == "_bulk" else 0
+        proxy.note(asked, len(json.loads(body)["ids"]) if asked == "_mget" else documents)
+        fault = proxy.next_fault() if asked == "_bulk" else None
         if isinstance(fault, int):
             proxy.note(fault)
             return self.answer(fault, b'{"error": {"type": "es_rejected_execution_exception", "reason": "busy"}, "status": %d}' % fault)

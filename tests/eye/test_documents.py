@@ -22,11 +22,13 @@ def told(text: str) -> dict[str, list]:
     """What the engine takes from a document, in a form that can be compared."""
     document = json.loads(text)
     document["_all"] = sorted(" ".join(words(part)) for part in document["_all"])
-    code = document.pop("_names")
+    names = document.pop("_names")
+    code, *document["others"] = names if isinstance(names, list) else [names]
     shapes = document.pop("_shapes", ())
     assert all(shape.startswith(code) for shape in shapes)
     document["names"] = sorted({name for shape in shapes for name in shape.split(US)[1:]})
-    found = {name: value if isinstance(value, list) else [value] for name, value in document.items() if name in FIELDS | {"names"}}
+    compared = FIELDS | {"names", "others"}
+    found = {name: value if isinstance(value, list) else [value] for name, value in document.items() if name in compared}
     return {name: sorted(map(str, value)) for name, value in found.items() if value}
 
 

@@ -376,7 +376,7 @@ def test_what_the_host_does_not_need_is_not_guarded(path) -> None:
     "unit", ["ssh.service", "sshd.service", "systemd-journald.service", "home.mount", "getty@.service", "multi-user.target"]
 )
 def test_units_that_boot_or_carry_the_connection_are_guarded(unit) -> None:
-    assert any(rule.pattern.fullmatch(unit) for rule in guard().units)
+    assert any(rule.fits(unit) for rule in guard().units)
 
 
 def test_a_row_and_the_kind_that_serves_it_name_the_same_removal() -> None:
@@ -434,3 +434,11 @@ def test_who_may_write_a_plan_is_settled_before_its_seal(planned) -> None:
     refused(planned, 2, f"chmod go-w {planned.plan}. Then read")
     planned.plan.chmod(0o640)
     refused(planned, 2, "the seal does not fit")
+
+
+def test_every_pattern_of_guard_and_catalogue_can_be_compared() -> None:
+    rules = guard()
+    listed = [*rules.units, *rules.rights, *rules.services, *(rule for some in rules.places.values() for rule in some)]
+    assert len(listed) > 100
+    assert not any(rule.fits("no/such/place") for rule in listed)
+    assert {kind.kind for kind in catalogue().values() if kind.object != "process" and kind.may_act_at("\0/nowhere")} == {"file-mode"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scout.collecting.ahead import WINDOW, OpenedAhead
-from scout.collecting.plan import PlannedItem
+from scout.collecting.planned import PlannedItem
 from scout.sources.directory import DirectorySource
 from scout.sources.timed_calls import TimedCalls
 from scout.targets import loader

@@ -354,9 +354,10 @@ def _batches(blocks: Sequence[bytes | memoryview], said: list[str]) -> Iterator[
                 said.insert(0, str(e))
                 rows = iter(())
         said += [str(w.message).removeprefix("Skipping EVTX data: RuntimeError: ") for w in told]
-        if not part:
+        if part:
+            yield part
+        if len(part) < ROWS:  # there are no more, or an error ended them
             return
-        yield part
 
 
 def _ranges(numbers: list[int]) -> str:
