@@ -16,7 +16,7 @@ SHORTEST = 8
 """bytes of a value; shorter ones are numbers"""
 
 
-def families(folder: Path) -> Iterator[Family]:  # noqa: ARG001  (nothing is made)
+def families(folder: Path) -> Iterator[Family]:
     """Yield the family: (name of the value, its bytes), and the hive that it is in."""
     known = catalogue.artefacts()
     readers = tuple(name for name, one in known.items() if one.artefact.holds is not None and one.artefact.holds.container == "registry")
