@@ -103,6 +103,7 @@ def collect(
             help="On a live Windows whose volume cannot be read raw: copy loaded hives to temporary files in -o, in clear text.",
         ),
     ] = False,
+    removable: Annotated[bool, typer.Option("--removable", help="On a live Windows: removable drives too (sticks, cards).")] = False,
     system: Annotated[
         str,
         typer.Option(
@@ -146,6 +147,7 @@ def collect(
         min_free=size_of("--min-free", min_free),
         gentle=gentle,
         allow_temp_file=allow_temp_file,
+        removable=removable,
         targets=[name for given in targets or [] for name in given.split(",") if name],
         definitions=definitions or [],
     )

@@ -69,6 +69,7 @@ def parser(known: settings.AgentSettings) -> argparse.ArgumentParser:
     collect.add_argument("--min-free", metavar="SIZE", help="leave so much space at the output")
     collect.add_argument("--gentle", action="store_true", help="use less than a quarter of one core")
     collect.add_argument("--allow-temp-file", action="store_true", help="loaded hives as temporary files beside the archive, in clear text")
+    collect.add_argument("--removable", action="store_true", help="on a live Windows: removable drives too")
     collect.add_argument("--explain", action="store_true", help="show what would be taken; take nothing")
     collect.add_argument("-q", "--quiet", action="store_true", help="no notes")
     collect.add_argument("--json", action="store_true", help="for machines")
@@ -148,6 +149,7 @@ def _collect(given: argparse.Namespace, known: settings.AgentSettings, screen: S
         paths=given.path or [],
         gentle=given.gentle,
         allow_temp_file=given.allow_temp_file,
+        removable=given.removable,
         **sizes,
     )
     return explain(options, screen) if given.explain else summary(collect(options, screen), screen)

@@ -25,11 +25,10 @@ from typing import Any
 from scout import __version__
 from scout.archive.receipt import Receipt
 from scout.archive.writer import ArchiveWriter, Stopped
-from scout.collecting import identity, images, manners, references, running_windows, signals
+from scout.collecting import filelist, identity, images, manners, references, running_windows, sectors, signals
 from scout.collecting.ahead import OpenedAhead
 from scout.collecting.duplicates import KnownContents
 from scout.collecting.examined import ExaminedHost, make_plan, open_host
-from scout.collecting.filelist import FileList
 from scout.collecting.options import CollectOptions
 from scout.collecting.stages import StageProgress
 from scout.collecting.taking import ItemTaker, SizeLimits
@@ -164,6 +163,10 @@ def _everything(
             for target in host.targets:
                 if target.images is not None and not host.system.windows:
                     images.take(target, taker, lambda: caught.number)
+        if host.live or host.imaged is not None:
+            for target in host.targets:
+                if target.sectors and not caught.number:
+                    sectors.take(host, target, taker, lambda: caught.number)
 
         def enters(folder: Parts) -> None:
             if caught.number:
@@ -202,8 +205,9 @@ def _everything(
         todo.items.clear()
         for target in host.targets:
             if target.listing is not None and not caught.number:
-                limits = target.listing
-                taker.files(FileList(host.system, host.timed, enters, count=limits.count, seconds=limits.seconds))
+                limits, listed = target.listing, filelist.volumes(host.sources, host.timed)
+                if listed:
+                    taker.files(filelist.FileList(listed, host.timed, enters, count=limits.count, seconds=limits.seconds))
     except Stopped:
         return
     except KeyboardInterrupt:  # a second Ctrl-C: end at once, but seal

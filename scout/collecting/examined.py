@@ -113,7 +113,9 @@ def _of_root(options: CollectOptions) -> ExaminedHost:
         what = "is not a directory" if Path(path).exists() else "does not exist"
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
-        sources: list[EvidenceSource] = list(running_windows.drives()) if live and own_system() == "windows" else [DirectorySource(path)]
+        sources: list[EvidenceSource] = (
+            list(running_windows.drives(removable=options.removable)) if live and own_system() == "windows" else [DirectorySource(path)]
+        )
         timed = TimedCalls(0 if sources[0].answers else ANSWER_SECONDS)
         systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, sources[0])
     except OSError as e:

@@ -171,6 +171,8 @@ def _in_full(target: CollectionTarget, screen: Screen) -> None:
         if rule.listed:
             screen.say(f"  {'but':<9} they are only listed, with their hash")
         screen.say(f"  {'at most':<9} {rule.count:,} files, {megabytes(rule.total)} in all; {rule.looked:,} are looked at")
+    if target.sectors:
+        screen.say(f"  {'and':<9} the first MiB of each disk, its last sectors, and the beginning of each partition")
     if target.referenced is not None:
         screen.say(f"  {'where':<9} what the files and processes of the other targets name")
         screen.say(f"  {'at most':<9} {target.referenced.count:,} files, {megabytes(target.referenced.total)} in all")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -47,19 +47,42 @@ def _below(folder: _Folder, identity: tuple[int, int], names: PackedNames) -> It
         yield _Folder((*folder.parts, name), ancestors)
 
 
+def volumes(sources: Sequence[EvidenceSource], timed: TimedCalls) -> list[EvidenceSource]:
+    """Return the volumes that are listed: the root of Linux; of Windows those whose `$MFT`, itself such a list, cannot be read (ReFS, FAT,
+    exFAT, an NTFS volume that Windows alone may read, a mounted tree).
+    """
+    if not sources[0].windows:
+        return [sources[0]]
+    return [source for source in sources if not _has_table(source, timed)]
+
+
+def _has_table(source: EvidenceSource, timed: TimedCalls) -> bool:
+    try:
+        timed.call(source.open, ("$MFT",)).close()
+    except OSError:
+        return False
+    return True
+
+
 class FileList:
-    """The list of one volume. Iterate it once; `cut` then says which bound ended it, '' where it is complete.
+    """The list of the volumes. Iterate it once; `cut` then says which bound ended it, '' where it is complete.
 
     `count` names and `seconds` are its bounds. `step` is called before each folder; it may raise to end it.
     """
 
-    def __init__(self, source: EvidenceSource, timed: TimedCalls, step: Step, *, count: int, seconds: float) -> None:
-        self._source, self._timed, self._step = source, timed, step
+    def __init__(self, sources: Sequence[EvidenceSource], timed: TimedCalls, step: Step, *, count: int, seconds: float) -> None:
+        self._sources, self._timed, self._step = sources, timed, step
+        self._source = sources[0]
         self._left, self._until = count, time.monotonic() + seconds
         self._limits = (count, seconds)
         self.cut = ""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
+        for source in self._sources:
+            self._source = source
+            yield from self._of_volume()
+
+    def _of_volume(self) -> Iterator[dict[str, Any]]:
         owners = None if self._source.windows else PackageOwners(self._source, self._timed, self._step)
         todo: list[Iterator[_Folder]] = [iter((_Folder((), ()),))]
         while todo and not self.cut:

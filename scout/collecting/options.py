@@ -33,6 +33,8 @@ class CollectOptions:
     """less than a quarter of one core, lowest priority for processor and disk"""
     allow_temp_file: bool = False
     """loaded hives of the running Windows may be copied to a temporary file beside the archive, where the raw volume cannot be read"""
+    removable: bool = False
+    """the removable drives of the running Windows too"""
     min_free: int = 0
     """bytes that stay free at the output: below, nothing more is taken"""
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)

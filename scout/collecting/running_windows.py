@@ -11,12 +11,15 @@ from scout.live.windows._volume import WindowsVolume, open_drives
 from scout.sources.source import EvidenceSource
 
 
-def drives() -> list[WindowsVolume]:
-    """Take the privileges that this account has, and return the fixed drives: first the one with Windows. Raises OSError."""
+def drives(*, removable: bool = False) -> list[WindowsVolume]:
+    """Take the privileges that this account has, and return the fixed drives: first the one with Windows. Raises OSError.
+
+    removable  sticks and cards too, where one is in
+    """
     from scout.live.windows import _devices, _privileges
 
     _privileges.take()
-    return open_drives(_devices.system_root()[:2])
+    return open_drives(_devices.system_root()[:2], removable=removable)
 
 
 def account() -> str:

@@ -58,6 +58,7 @@ _KEYS = {
     "referenced",
     "listing",
     "images",
+    "sectors",
 }
 _RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "changed", "crowd", "each", "listed", "total", "count", "looked"}
 _REFERENCED_KEYS = {"total", "count"}
@@ -161,6 +162,7 @@ def _checked(entry: Any) -> CollectionTarget:
         rule=_rule(entry.get("rule")),
         referenced=_limits(entry, "referenced"),
         images=_limits(entry, "images"),
+        sectors=_flag(entry, "sectors"),
         listing=_listing(entry.get("listing")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),

@@ -101,6 +101,8 @@ class CollectionTarget:
     """it takes the files that files which start programs, and running processes, name"""
     images: ReferenceLimits | None = None
     """it takes the programs of running processes that have no file any more"""
+    sectors: bool = False
+    """it takes the sectors of the disks that no file system has"""
     listing: ListingLimits | None = None
     """it lists all files of the host in `live/files.jsonl`"""
     priority: str

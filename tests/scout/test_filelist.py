@@ -21,7 +21,7 @@ from tests.scout.collecting import AS_ROOT, mounted, scout
 
 
 def listed(root, *, count=1_000_000, seconds=60.0):
-    listing = FileList(DirectorySource(root), TimedCalls(0), lambda _: None, count=count, seconds=seconds)
+    listing = FileList([DirectorySource(root)], TimedCalls(0), lambda _: None, count=count, seconds=seconds)
     return {one["path"]: one for one in listing}, listing.cut
 
 
@@ -110,7 +110,7 @@ def test_a_cut_listing_is_over_the_limit_in_custody(root, key, tmp_path):
     path = tmp_path / "a.tar.zst.age"
     with ArchiveWriter(path, keys, {"collection": "x", "schema": 1}) as writer:
         taker = ItemTaker(writer, TimedCalls(0), SizeLimits(), lambda: False)
-        taker.files(FileList(DirectorySource(root), TimedCalls(0), lambda _: None, count=3, seconds=60))
+        taker.files(FileList([DirectorySource(root)], TimedCalls(0), lambda _: None, count=3, seconds=60))
         writer.finish()
     with ArchiveReader(path, load_identities(key[0])) as reader:
         said = [json.loads(line) for member in reader if member.kind == "custody" for line in member.stream.read(1 << 20).splitlines()[1:]]
@@ -135,3 +135,18 @@ def test_a_list_is_all_that_is_there_only_where_more_was_wanted(root, key, tmp_p
         out.mkdir()
         assert scout("collect", "-q", "-r", key[1], "-o", str(out), "--root", str(root), *options) == code
         assert ("Nothing could be taken but a list of files" in capsys.readouterr().out) == bool(code)
+
+
+def test_of_windows_the_volumes_without_a_table_are_listed(corpus, collected, tmp_path):
+    host = tmp_path / "host"
+    for path in ("Windows/System32/config/SYSTEM", "Users/agnes/Desktop/notes.txt", "Users/agnes/empty folder/.keep", "odd \udcff"):
+        (host / path).parent.mkdir(parents=True, exist_ok=True)
+        (host / path).write_text("content")
+    listed = collected(host, "--profile", "full", "--os", "windows")
+    rows = [json.loads(line) for line in (listed.tree / "live/files.jsonl").read_text().splitlines()][1:]
+    real = {os.fsencode(path.relative_to(host)) for path in host.rglob("*")}
+    paths = [base64.b64decode(row["path_bytes"]) if "path_bytes" in row else row["path"].encode() for row in rows]
+    assert sorted(path[3:].replace(b"\\", b"/") for path in paths) == sorted(real)
+    image = corpus / "images/log2timeline+dfvfs/test_data/windows_volume.qcow2"
+    raw = collected(None, "--image", str(image), "--os", "windows", "--profile", "full")
+    assert "live/files.jsonl" not in raw.names

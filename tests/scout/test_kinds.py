@@ -19,7 +19,7 @@ ON_DEMAND = {"WL13", "WB04", "WB07", "LL10", "LF25"}
 def test_every_kind_has_a_target_or_a_reason():
     listed = {kind.id: kind for kind in kinds()}
     assert set(listed) == {f"{family}{number:02}" for family, last in FAMILIES.items() for number in range(1, last + 1)}
-    assert {name for name, kind in listed.items() if not kind.by} == ON_DEMAND | {"WN12", "WS07"}
+    assert {name for name, kind in listed.items() if not kind.by} == ON_DEMAND | {"WS07"}
     assert all(len(kind.note) > 20 for kind in listed.values() if not kind.by)
 
 

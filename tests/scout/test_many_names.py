@@ -120,7 +120,7 @@ def test_pieces_of_a_folder_are_the_whole_folder(tmp_path, monkeypatch):
         planned = [each.parts for each in make_plan(host).items if not each.verdict]
         below = {("var", "log", f"folder {number}", "below") for number in range(30)}
         assert set(planned) == {("var", "log", name) for name in names} | below and len(planned) == 125
-        listed = [row["path"] for row in FileList(host.system, host.timed, lambda _: None, count=10_000, seconds=60)]
+        listed = [row["path"] for row in FileList([host.system], host.timed, lambda _: None, count=10_000, seconds=60)]
         assert {path for path in listed if path.startswith("/var/log/")} == {
             *(f"/var/log/{name}" for name in names),
             *(f"/var/log/folder {number}{rest}" for number in range(30) for rest in ("", "/below")),

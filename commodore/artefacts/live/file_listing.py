@@ -16,7 +16,7 @@ ARTEFACT = Artefact(
     "capabilities, links, and whether a package of the host owns it. What a rootkit hides from the kernel's list is missing here. Whoever "
     "is root can set the times of the content and of access, and can change the package database.",
     holds=Schema("files", 1),
-    targets=("LF01",),
+    targets=("LF01", "WN12"),
     fields=(
         "file.path",
         "file.name",

@@ -252,13 +252,13 @@ def _security(path: str) -> dict[str, Any]:
     return out
 
 
-def open_drives(system_drive: str) -> list[WindowsVolume]:
-    """Return the volume with the operating system, then the other fixed drives that answer."""
+def open_drives(system_drive: str, *, removable: bool = False) -> list[WindowsVolume]:
+    """Return the volume with the operating system, then the other fixed drives that answer, with `removable` sticks and cards too."""
     from scout.live.windows import volumes
 
-    out = [WindowsVolume(system_drive)]
+    out, wanted = [WindowsVolume(system_drive)], ("fixed", "removable") if removable else ("fixed",)
     for letter in volumes.letters():
-        if letter[0].upper() != system_drive[0].upper() and volumes.drive(letter)["type"] == "fixed":
+        if letter[0].upper() != system_drive[0].upper() and volumes.drive(letter)["type"] in wanted:
             with suppress(OSError):
                 out.append(WindowsVolume(letter))
     return out
