@@ -182,7 +182,7 @@ def _foot(screen: Screen, store: Store, case: Path, query: str, filters: list[st
     from eye.index.why import hints, reasons
 
     for hint in hints(query):
-        screen.note(escape(hint))
+        screen.note(escape(str(hint)))
     for reason in reasons(store, query, filters):
         near = f"; near: {', '.join(reason.near)}" if reason.near else ""
         left = f"; without it {plural(reason.left, 'hit')}" if reason.left >= 0 else ""

@@ -28,9 +28,9 @@ MANY = 100
 """Terms from which a clause is costly."""
 FEW = 1_500
 """Terms up to which each is looked up; a set of more is found by one walk through all terms, which costs as much as this many."""
-COVERS, FEW_LEFT, MOST_LEFT = 32, 500, 0.1
-"""Frequent words that may show that nearly all records match, the records that are then read, and the share of records that would have
-none of these words if they were independent.
+COVERS, FEW_LEFT, MOST_LEFT = (8, 32, 128), 500, 0.1
+"""Frequent words that may show that nearly all records match, so many at a time; the records that are then read; and the share of records
+left with which it is not worth more words.
 """
 MOST_TERMS = 20_000
 """Terms that one clause becomes a set of; beyond them the engine walks its terms itself."""
@@ -113,18 +113,18 @@ class Clauses:
             if "\\" in node.pattern or "(?" in node.pattern or pattern_error(node.pattern):
                 return None  # these mean something else where values are read
         fits, records = word_fits(node), self.engine.records
-        likely = sorted(((n, name, word) for name in fields for word, n in self.engine.frequent(name) if fits(word)), reverse=True)[:COVERS]
+        likely = sorted(((n, name, word) for name in fields for word, n in self.engine.frequent(name) if fits(word)), reverse=True)[
+            : COVERS[-1]
+        ]
         if math.prod(1 - n / records for n, _, _ in likely) > MOST_LEFT:
             return None
-        before = records
-        for some in (1, 2, 4, 8, 16, COVERS):
+        for some in COVERS:
             left = self.but([every], [self.term(name, word) for _, name, word in likely[:some]])
             if (hits := self.engine.hits(left)) <= FEW_LEFT:
                 unlike = self.engine.checked(node, left, but=True) if hits else []
                 return self.but([every], [self.one_of(NUMBER, unlike)]) if unlike else every
-            if some >= len(likely) or (some > 2 and hits * 2 > before):
+            if some >= len(likely) or hits > records * MOST_LEFT:
                 break
-            before = hits
         return None
 
     def regex(self, name: str, node: Leaf, pattern: str) -> tantivy.Query:

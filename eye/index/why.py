@@ -12,7 +12,7 @@ from eye.query.fields import similar_fields
 from eye.query.parse import parse
 from eye.query.tree import Leaf, Text, leaves_of
 from eye.query.values import span
-from eye.query.words import fold, words
+from eye.query.words import fold, level, words
 from scout.console import Complaint
 
 if TYPE_CHECKING:
@@ -68,17 +68,43 @@ def nearest(store: Store, leaf: Leaf) -> tuple[str, ...]:
         known = store.values_of(leaf.field)
         holding = [value for value in known if wanted in value][:3]
         return tuple(dict.fromkeys([*difflib.get_close_matches(wanted, known[:_LOOKED_AT], 3, 0.7), *holding]))[:3]
-    found: list[str] = []
+    like: dict[str, list[str]] = {}
     for word in words(leaf.text):
         if len(word) > 2 and not store.has_word(word):
             begin = store.words_beginning(word[:2], _LOOKED_AT)
-            found += difflib.get_close_matches(word, begin, 3, 0.7)
-            found += store.words_containing(word, at_end=False, most=50) or []
-    return tuple(dict.fromkeys(found))[:3]
+            near = [*difflib.get_close_matches(word, begin, 3, 0.7), *(store.words_containing(word, at_end=False, most=50) or [])]
+            like[word] = list(dict.fromkeys(near))
+    most = min(3, max(map(len, like.values()), default=0))
+    return tuple(
+        dict.fromkeys(_with(leaf.text, {word: near[min(n, len(near) - 1)] for word, near in like.items() if near}) for n in range(most))
+    )
 
 
-def hints(query: str) -> list[str]:
-    """Return a sentence for each name before a colon that looks like a field but is none, and for each day that was written as text."""
-    found = [f"{name} is no field, so it was taken as text. Near: {', '.join(near)}." for name, near in similar_fields(query)]
+def _with(text: str, instead: dict[str, str]) -> str:
+    """A text with other words in the place of some: the rest of a name or a path stays as it was typed."""
+    return re.sub(r"[^\W_]+", lambda found: instead.get(fold(found[0]), found[0]), level(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A sentence about a part of a query that may be meant otherwise. `tries`: text → the query that it stands for."""
+
+    text: str
+    tries: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.text} {', '.join(self.tries)}"
+
+
+def hints(query: str) -> list[Hint]:
+    """Return a hint for each name before a colon that looks like a field but is none, and for each day that was written as text."""
+    found = [
+        Hint(f"{name} is no field, so it was taken as text. Near:", {one: query.replace(f"{name}:", f"{one}:", 1) for one in near})
+        for name, near in similar_fields(query)
+    ]
     days = re.findall(r"(?<!\S)[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:]*)?(?!\S)", query)
-    return found + [f"{day} was taken as words. For the records of that time: @timestamp:{day}" for day in days if span(day)]
+    timed = {day: f"@timestamp:{day}" for day in days if span(day)}
+    return found + [
+        Hint(f"{day} was taken as words. For the records of that time:", {asked: re.sub(rf"(?<!\S){re.escape(day)}(?!\S)", asked, query)})
+        for day, asked in timed.items()
+    ]

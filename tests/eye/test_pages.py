@@ -224,6 +224,14 @@ def test_a_query_that_finds_nothing_says_which_clause_has_no_hit_what_is_near_an
     assert "host.nam is no field" in named and "host.name" in named
 
 
+def test_what_is_near_is_the_text_as_typed_with_another_word_in_it_and_what_was_meant_is_a_link(odd):
+    body = get(f"{odd.base}/discover?q=hosst0001%5Cx.dll+2026-10-31", **cookie(odd))[2]
+    assert "<code>host0001\\x.dll</code>" in body and "q=host0001%5Cx.dll+2026-10-31" in body
+    assert "2026-10-31 was taken as words" in body and "q=hosst0001%5Cx.dll+%40timestamp%3A2026-10-31" in body
+    quoted = get(f'{odd.base}/discover?q="hosst0001+xyz"', **cookie(odd))[2]
+    assert "q=%22host0001+xyz%22" in quoted
+
+
 def test_the_query_for_kibana_is_on_the_page(odd):
     body = get(f"{odd.base}/discover?q=C%3A%5CTemp+a&f=-user.name%3A%22x%22", **cookie(odd))[2]
     wanted = r'("C:\\Temp" AND a) AND (*:* AND NOT user.name:"x")'

@@ -122,7 +122,7 @@ def test_an_error_points_at_the_character(query, position, store):
 
 def test_an_unknown_field_is_text_and_its_neighbours_are_named():
     assert parse("proces.name:cmd.exe").text == "proces.name:cmd.exe"
-    assert "process.name" in hints("proces.name:cmd.exe")[0] and hints("https://a.example.com:80/x C:\\a.b") == []
+    assert "process.name" in str(hints("proces.name:cmd.exe")[0]) and hints("https://a.example.com:80/x C:\\a.b") == []
 
 
 @pytest.mark.parametrize(

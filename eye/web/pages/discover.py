@@ -14,7 +14,7 @@ from commodore.schema import registry
 from eye.index.schema import ROW
 from eye.index.store import Store
 from eye.index.why import hints, reasons
-from eye.query.clause import clause
+from eye.query.clause import clause, quoted
 from eye.query.kibana import to_kibana
 from eye.query.values import isotime
 from eye.query.words import fold
@@ -75,7 +75,10 @@ def view(store: Store, state: State, answer: Answer, found: Findings, drawer: di
         "facets": [_facet(state, *facet) for facet in answer.facets],
         "nothing": nothing(store, state) if not answer.in_brush else [],
         "reasons": why(store, state) if not answer.in_brush and state.query else [],
-        "hints": hints(state.query) if not answer.in_brush else [],
+        "hints": [
+            (hint.text, [(text, state.url(query=query)) for text, query in hint.tries.items()])
+            for hint in (hints(state.query) if not answer.in_brush else [])
+        ],
         "kibana": to_kibana(state.query, state.active()),
         "range": chart.short_range(answer.low, answer.high) if answer.low is not None and answer.high is not None else "no time",
         "range_clause": _range_clause(state, answer),
@@ -162,12 +165,17 @@ def why(store: Store, state: State) -> list[dict[str, Any]]:
     found = []
     for reason in reasons(store, state.query, (*state.active(), *extra)):
         near = [
-            (word, state.url(query=state.query.replace(reason.text, clause(reason.field, word) if reason.field else word, 1)))
-            for word in reason.near
+            (text, state.url(query=state.query.replace(reason.text, clause(reason.field, text) if reason.field else _bare(text), 1)))
+            for text in reason.near
         ]
         without = state.url(query=reason.without) if reason.left > 0 else ""
         found.append({"text": reason.text, "hits": reason.hits, "near": near, "left": reason.left, "url": without, "query": reason.without})
     return found
+
+
+def _bare(text: str) -> str:
+    """A text as a clause without a field: in quotes where it has a blank."""
+    return quoted(text) if re.search(r"\s", text) else text
 
 
 def completion(store: Store, word: str) -> dict[str, Any]:
