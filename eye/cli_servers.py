@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,6 +62,8 @@ def _load(
         screen.say(line)
     if not done.whole:
         raise typer.Exit(PARTIAL)
+    more = f" --name {shlex.quote(name)}" if name else ""
+    screen.say(f"Next: eye kibana {escape(shlex.quote(str(case)))} -o dashboards.ndjson{escape(more)}")
 
 
 def _unload(
@@ -97,6 +100,10 @@ def _unload(
         raise typer.Exit(PARTIAL)
 
 
+_OBJECTS = {"dashboard": ("dashboard",), "index-pattern": ("data view",), "lens": ("chart",), "search": ("saved search", "saved searches")}
+"""Type of a saved object → its name in Kibana, and that of several."""
+
+
 def _kibana(
     case: Case,
     output: Annotated[
@@ -129,10 +136,12 @@ def _kibana(
     finally:
         store.close()
     told: dict[str, Any] = {"objects": made.counts, "left_out": made.left_out}
-    counts = ", ".join(f"{n} {kind}" for kind, n in made.counts.items())
+    counts = ", ".join(plural(n, *_OBJECTS[kind]) for kind, n in made.counts.items())
     if output is not None:
         write(made, output)
         screen.say(f"Wrote {counts} to {escape(output)}")
+        if not url:
+            screen.say("Next: import it in Kibana (Stack Management, Saved Objects, Import)")
     refused: list[str] = []
     done = False
     if url:

@@ -46,7 +46,9 @@ class ElasticServer:
 
 def connect(server: ElasticServer) -> Elasticsearch:
     """Return an open client whose server answered. Raises Complaint with one line that says what is there instead."""
-    if bool(server.url) == bool(server.cloud_id):
+    if server.url and server.cloud_id:
+        raise Complaint("--url and --cloud-id are two addresses.", "Give one of them.", WRONG_USE)
+    if not server.url and not server.cloud_id:
         raise Complaint("one of --url and --cloud-id is needed.", "--url https://host:9200", WRONG_USE)
     options: dict[str, Any] = {"request_timeout": TIMEOUT, "retry_on_timeout": False, "max_retries": 0, "connections_per_node": CONNECTIONS}
     options |= {"http_compress": False, "serializers": _SERIALIZERS}  # answers that are packed have no bound
@@ -65,7 +67,8 @@ def connect(server: ElasticServer) -> Elasticsearch:
     except (UnsupportedProductError, ApiError, TransportError, ssl.SSLError) as e:
         raise errors.refused(server.place, e) from e
     except (ValueError, KeyError) as e:
-        raise Complaint(f"{server.place} is no address of an Elasticsearch: {e}.", "Write https://host:9200.", WRONG_USE) from e
+        do = "Write https://host:9200." if server.url else "Copy the Cloud ID from the page of the deployment: NAME:LETTERS."
+        raise Complaint(f"{server.place} is no address of an Elasticsearch: {e}.", do, WRONG_USE) from e
     return client
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import getpass
 import os
 import sys
@@ -46,12 +47,17 @@ def _password(user: str, file: Path | None) -> str:
     return given
 
 
+def _text(content: bytes) -> str:
+    """Return a text as editors and shells write it: UTF-8, with a mark or without, or UTF-16 with one (`>` in PowerShell)."""
+    return content.decode("utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+
+
 def secret(file: Path, what: str) -> str:
     """Return the secret in a file, or ask for it where the file is `-`. Raises Complaint."""
     if file == PROMPT:
         return getpass.getpass(f"{what[:1].upper()}{what[1:]}: ").strip()
     try:
-        found = file.read_text(encoding="utf-8").strip()
+        found = _text(file.read_bytes()).strip()
     except (OSError, ValueError) as e:
         why = e.strerror if isinstance(e, OSError) else "it is no text"
         raise Complaint(f"{file} does not read: {why}.", f"Give a file with the {what} in it.", WRONG_USE) from e

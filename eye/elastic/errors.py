@@ -108,6 +108,10 @@ def failed(error: ApiError | TransportError) -> Complaint:
             return blocked(f"{index}{told_reason(told)}")
         if 400 <= error.status_code < 500 and error.status_code not in BUSY:
             do = "Change what it names, and run it again: what is there already is kept."
+            if "maximum normal shards" in reason(error):
+                do = (
+                    "Delete indices that nobody needs (an index here is one shard), or raise cluster.max_shards_per_node, and run it again."
+                )
             return Complaint(f"Elasticsearch refuses: {reason(error)}.", do, COULD_NOT)
     return Complaint(f"Elasticsearch gave up: {reason(error)}.", "Run it again: what is there already is kept.", COULD_NOT)
 
@@ -115,6 +119,9 @@ def failed(error: ApiError | TransportError) -> Complaint:
 def blocked(why: str) -> Complaint:
     """The complaint about an index that takes no document."""
     do = "Open it, or lift its block (PUT INDEX/_settings), then run it again: what is there already is kept."
+    if "cluster read-only" in why:
+        do = "Lift cluster.blocks.read_only (PUT _cluster/settings), then run it again: what is there already is kept."
+        return Complaint(f"the whole cluster takes nothing: {why}.", do, COULD_NOT)
     if "disk" in why or "watermark" in why:
         do = "Free space on the disks of the server; it lifts the block by itself. Then run it again: what is there already is kept."
     return Complaint(f"an index takes no documents: {why}.", do, COULD_NOT)

@@ -79,8 +79,17 @@ def _same_types(client: Elasticsearch, index: str, there: dict[str, Any]) -> Non
         )
     if lacking := {name: entry for name, entry in wanted.items() if name not in has}:
         room = {"index.mapping.total_fields.limit": field_count(wanted) + field_count(there.get("properties", {}))}
-        client.indices.put_settings(index=index, settings=room)
-        client.indices.put_mapping(index=index, properties=lacking)
+        try:
+            client.indices.put_settings(index=index, settings=room)
+            client.indices.put_mapping(index=index, properties=lacking)
+        except ApiError as e:
+            if e.status_code != 400:
+                raise
+            raise Complaint(
+                f"{index} was not made by eye load: it does not take the fields of a case ({errors.reason(e)}).",
+                "Load under another --name, or delete that index.",
+                WRONG_USE,
+            ) from e
 
 
 def create(client: Elasticsearch, index: str, title: str, family: str) -> str:

@@ -228,6 +228,42 @@ def test_an_index_with_other_mappings_is_left_alone(few, client, kind, why):
     one_message(told, 2, "other mappings", why)
 
 
+def test_an_index_of_somebody_else_without_fields_is_named(few, client, server):
+    name = f"{NAME}n"
+    client.indices.create(index=f"escadre-{name}-logs", mappings={"dynamic": False, "subobjects": False})
+    told = load(few, server, name)
+    drop(client, name)
+    one_message(told, 2, f"escadre-{name}-logs was not made by eye load", "--name")
+
+
+READ_ONLY = {"type": "cluster_block_exception", "reason": "blocked by: [FORBIDDEN/6/cluster read-only (api)];"}
+FULL = {
+    "type": "validation_exception",
+    "reason": "Validation Failed: 1: this action would add [1] shards, but this cluster currently has [1]/[1] maximum normal shards open;",
+}
+
+
+@pytest.mark.parametrize(("status", "error", "words"), [(403, READ_ONLY, "whole cluster"), (400, FULL, "Delete indices")])
+def test_what_the_whole_cluster_does_not_take_is_told_with_what_to_do(status, error, words):
+    """The answers are those of Elasticsearch 8.19.21 with `cluster.blocks.read_only` and with `cluster.max_shards_per_node: 1`."""
+    from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+    from elasticsearch import ApiError
+
+    from eye.elastic import errors
+
+    meta = ApiResponseMeta(status, "1.1", HttpHeaders(), 0.1, NodeConfig("http", "es", 9200))
+    told = errors.failed(ApiError("refused", meta, {"error": error, "status": status}))
+    assert words in f"{told.what} {told.do}" and "run it again" in told.do
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_secret_is_read_as_editors_and_shells_write_it(tmp_path, encoding):
+    from eye.elastic.credentials import credentials
+
+    (tmp_path / "key").write_bytes("name:key\r\n".encode(encoding))
+    assert credentials(tmp_path / "key") == {"api_key": ("name", "key")}
+
+
 def test_an_alias_a_pipeline_and_a_template_of_others_do_not_change_what_is_loaded(few, client, server):
     name = f"{NAME}x"
     shared = component()["template"]
