@@ -58,7 +58,7 @@ def write(folder: Path, found: tantivy.Index) -> None:
 
 def _put(target: Path, content: bytes) -> None:
     aside = target.with_suffix(".new")
-    aside.write_bytes(zstandard.ZstdCompressor(3).compress(content))
+    aside.write_bytes(zstandard.ZstdCompressor(3, write_checksum=True).compress(content))
     aside.replace(target)
 
 
