@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
+import zstandard
 
 from eye.index.schema import ROW
 from eye.index.store import Store
@@ -185,3 +186,37 @@ def test_a_sign_that_very_many_values_have_is_found_in_any_case(store, records, 
     for part in ("WINDOWS\\", ".EXE", "s\\caf\u00c9", "s\\key", "0.0", "d/1"):
         expected = {r["escadre.id"] for r in records if any(plain(part) in plain(v) for v in typed.values(r))}
         assert found(store, f"*{escaped(part)}*") == expected != set(), part
+
+
+def test_terms_of_a_field_come_from_its_file_and_from_the_engine_where_that_does_not_read(records, tmp_path, monkeypatch):
+    monkeypatch.setattr("eye.index.dictionary.MANY_TERMS", 1)
+    (tmp_path / "case.json").write_text("{}")
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", records)
+    query = "*s\\\\key*"
+    expected = {r["escadre.id"] for r in records if any("s\\key" in plain(v) for v in typed.values(r))}
+
+    def asked() -> set[str]:
+        opened = Store(tmp_path)
+        try:
+            return found(opened, query)
+        finally:
+            opened.close()
+
+    assert asked() == expected != set()
+    files = list(tmp_path.glob("index/v*/terms-*"))
+    assert {"_pair", "p-message"} <= {file.name.split("-", 2)[2].removesuffix(".zst") for file in files}
+    flipped = bytearray(files[0].read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    for content in (
+        bytes(flipped),
+        b"",
+        b"no zstd",
+        zstandard.compress(b"[1, 2]"),
+        zstandard.compress(b'{"a": 1}'),
+        zstandard.compress(b'["cut'),
+    ):
+        for file in files:
+            file.write_bytes(content)
+        assert asked() == expected
+    write_lines(tmp_path / "records" / "x" / "d.jsonl.zst", [{"escadre.id": "f" * 32, "winlog.event_data": {"New": "s\\key"}}])
+    assert asked() == expected | {"f" * 32} and not {*files} & {*tmp_path.glob("index/v*/terms-*")}
