@@ -1,4 +1,6 @@
-"""Change inputs of every family of readers and count what comes of it: `python -m bench.mutants [--count N] [--workers N] [FAMILY …]`.
+"""Change inputs of every family of readers and count what comes of it.
+
+    python -m bench.mutants [--first N] [--count N] [--workers N] [FAMILY …]
 
 Per family: mutants, exceptions that left a reader, elements at which one raised, accounts that do not add up, mutants that took longer than
 a minute of CPU time (or ten on the clock) or ended their process, CPU seconds of the slowest, and the peak of the memory of all processes
@@ -82,9 +84,13 @@ class Reader:
         self.pipe.close()
 
 
-def run(family: Family, count: int, workers: int, folder: Path) -> tuple[Counter[str], tuple[float, int], int]:
-    """Return what was counted, (seconds, number) of the slowest mutant, and the peak of the memory in bytes."""
-    todo = [(n, min(n + CHUNK, count)) for n in range(0, count, CHUNK)][::-1]
+def run(family: Family, first: int, count: int, workers: int, folder: Path) -> tuple[Counter[str], tuple[float, int], int]:
+    """Read `count` mutants from number `first`.
+
+    Return what was counted, (seconds, number) of the slowest, and the peak of the memory in bytes.
+    """
+    end = first + count
+    todo = [(n, min(n + CHUNK, end)) for n in range(first, end, CHUNK)][::-1]
     found: Counter[str] = Counter()
     slowest, peak, started = (0.0, 0), 0, 0
     readers: list[Reader] = []
@@ -134,6 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant, to go on where another run ended")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     bad = 0
@@ -145,7 +152,7 @@ def main() -> int:
             if not family.inputs:
                 sys.exit(f"{family.name}: there is nothing to change")
             start = time.perf_counter()
-            found, slowest, peak = run(family, asked.count, asked.workers, Path(folder))
+            found, slowest, peak = run(family, asked.first, asked.count, asked.workers, Path(folder))
             trouble = {word: n for word, n in found.most_common() if ":" in word}
             bad += sum(trouble.values()) + (peak > MEMORY)
             counts = "  ".join(f"{n:,} {word}" for word, n in sorted(found.items()) if ":" not in word)

@@ -28,7 +28,8 @@ class Evidence:
     source      native path on the host (`C:\Windows\System32\config\SYSTEM`, `/etc/crontab`)
     collection  collection id; member: ordinal in the collection
     size        bytes of the whole member
-    facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256` …
+    facts       what is known of the file: `mtime`, `ctime`, `atime`, `btime` (RFC 3339 UTC), `mode`, `uid`, `gid`, `sha256` …;
+                `rotated` of a log in a plain folder: the newest `mtime` of the logs that were rotated from it
     offset      where this unit begins in the member (0 for a whole one), not counting the header in front of it
     index       number of the unit
     companions  role → evidence of the same group (`log1` of a hive)

@@ -59,8 +59,8 @@ class TargetCoverage:
     whole: bool
     _asked: dict[str, list[tuple[_Pattern, str]]] = field(default_factory=dict)
     """path → patterns that cover it, with the home"""
-    _sought: dict[tuple[str, str], set[tuple[str, str]]] = field(default_factory=dict)
-    """(root, target id) → (pattern, home) of which a line is needed"""
+    _sought: dict[tuple[str, str], dict[str, set[str]]] = field(default_factory=dict)
+    """(root, target id) → pattern → homes of which a line is needed"""
     _patterns: dict[tuple[str, str], _Pattern] = field(default_factory=dict)
     _shown: set[tuple[str, str, str, str]] = field(default_factory=set)
     """(root, target id, pattern, home) that matched something"""
@@ -73,14 +73,16 @@ class TargetCoverage:
     def of(cls, paths: Iterable[str], *, windows: bool, system_root: str = "", whole: bool) -> TargetCoverage:
         """Prepare for `paths`: native, in lower case on Windows."""
         made = cls(windows, whole)
-        patterns = _patterns("windows" if windows else "linux", _split(system_root)[1] or "Windows")
+        patterns = _by_folder("windows" if windows else "linux", _split(system_root)[1] or "Windows")
         for path in paths:
             root, below = _split(path)
-            covering = [(p, p.home(below) or "") for p in patterns if p.covers(below)]
+            first = below.partition("/")[0]
+            near = patterns.get(first.lower() if windows else first, patterns[""])
+            covering = [(p, p.home(below) or "") for p in near if p.covers(below)]
             made._asked[path] = covering
             made._above |= dict.fromkeys(_above(path), "")
             for pattern, home in covering:
-                made._sought.setdefault((root, pattern.target.id), set()).add((pattern.text, home))
+                made._sought.setdefault((root, pattern.target.id), {}).setdefault(pattern.text, set()).add(home)
                 made._patterns[pattern.target.id, pattern.text] = pattern
         return made
 
@@ -94,10 +96,11 @@ class TargetCoverage:
             self._empty.add((target, source))
             return
         root, below = _split(source)
-        sought = self._sought.get((root, target), set())
-        for text, home in [one for one in sought if self._patterns[target, one[0]].home(below) == one[1]]:
-            sought.discard((text, home))
-            self._shown.add((root, target, text, home))
+        for text, homes in self._sought.get((root, target), {}).items():
+            home = self._patterns[target, text].home(below) if homes else None
+            if home in homes:
+                homes.discard(home)
+                self._shown.add((root, target, text, home))
 
     def linked(self, path: str) -> bool:
         """Return whether a folder above the path is a link, so that the file is elsewhere."""
@@ -148,6 +151,17 @@ def _patterns(os: str, system_root: str) -> tuple[_Pattern, ...]:
         for one in (*target.first, *target.paths):
             made += [_Pattern(target, text, excluded, _frames(text, os == "windows")) for text in _expanded(one, system_root)]
     return tuple(made)
+
+
+@cache
+def _by_folder(os: str, system_root: str) -> dict[str, tuple[_Pattern, ...]]:
+    """Return the patterns that may match a path, by its first folder; '': for all others."""
+    patterns = _patterns(os, system_root)
+    begins = {begin.partition("/")[0] for one in patterns for begin, _ in one.frames if "/" in begin}
+    return {
+        name: tuple(one for one in patterns if any("/" not in begin or begin.partition("/")[0] == name for begin, _ in one.frames))
+        for name in ("", *begins)
+    }
 
 
 def _expanded(pattern: str, system_root: str) -> Iterator[str]:

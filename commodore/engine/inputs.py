@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+
+import orjson
 
 from commodore import catalogue
 from commodore.engine import plain
@@ -307,12 +310,14 @@ class ArchiveCollection:
 
 
 def _json(text: bytes) -> dict[str, Any]:
-    import json
-
+    """Return a JSON object, {} for anything else. The second reader, which takes five times as long, takes lone surrogates as well."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}
     return found if isinstance(found, dict) else {}
 
 

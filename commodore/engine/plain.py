@@ -25,6 +25,7 @@ _SAMPLE = 8192
 NO_LINKS: Mapping[Path, str] = MappingProxyType({})
 _JOURNAL = re.compile(r"(?i)(\$Extend/\$UsnJrnl)%3A\$J")
 """the change journal, as collectors write its name on file systems that have no streams"""
+_ROTATED = re.compile(r"(var/log/.*?[^/])(?:\.\d{1,3}|-\d{8})(?:\.(?:gz|xz|bz2|zst))?", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -59,7 +60,24 @@ def walk(
     found = sorted((*_entries(given, without), *listed), key=lambda path: path.as_posix().encode("utf-8", "surrogateescape"))
     places = [(path, *_place(given, volumes, path)) for path in found]
     system = layout(below for _, below, volume in places if volume or not volumes)
-    return system, [_file(i, below, path, system, volume, links.get(path)) for i, (path, below, volume) in enumerate(places)]
+    files = [_file(i, below, path, system, volume, links.get(path)) for i, (path, below, volume) in enumerate(places)]
+    _note_rotation(files)
+    return system, files
+
+
+def _note_rotation(files: Iterable[PlainFile]) -> None:
+    """Give each log the fact `rotated`: the newest modification time of the logs that were rotated from it (`auth.log` of `auth.log.1`).
+
+    They were written before it. A copy of a host has no change times that say so.
+    """
+    newest: dict[str, str] = {}
+    for file in files:
+        found = _ROTATED.fullmatch(file.below)
+        if found and isinstance(when := file.facts.get("mtime"), str):
+            newest[found[1]] = max(when, newest.get(found[1], ""))
+    for file in files:
+        if when := newest.get(file.below):
+            file.facts["rotated"] = when
 
 
 def single(path: Path) -> PlainFile:

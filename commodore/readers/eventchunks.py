@@ -283,7 +283,7 @@ def template_missing(block: bytes, record: int) -> str:
 
 def _resume(block: bytes, start: int, end: int, marks: list[int]) -> int:
     """Return where the next complete record begins: signature, plausible size, and the copy of the size at its end."""
-    for n in range(bisect_left(marks, start), bisect_right(marks, end - len(_SIGNATURE))):
+    for n in range(bisect_left(marks, start), bisect_right(marks, min(end, len(block) - SMALLEST))):
         at = marks[n]
         size: int = _SIZE(block, at + 4)[0]
         if size >= SMALLEST and at + size <= len(block) and _SIZE(block, at + size - 4)[0] == size:

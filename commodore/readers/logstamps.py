@@ -40,6 +40,7 @@ _FULL = re.compile(rb"(?:<\d{1,3}>)?(?:1 )?((?:19|20)\d\d)-(0[1-9]|1[0-2])-(\d\d
 _DAY = re.compile(rb"\0*" + _DATE.encode())
 _ROTATED = re.compile(r"[-.]\d|\.(?:gz|xz|bz2|zst|old|bak|save)$")
 """a log that is no longer written: its change time is that of a rename, its modification time that of the last line"""
+_DAYS, _YEAR = timedelta(days=1), timedelta(days=364)
 _NAME_DATE = re.compile(r"-(\d{4})-?(\d\d)-?(\d\d)(?:\.\w+)?$")
 
 
@@ -49,17 +50,16 @@ class LogStamps:
     def __init__(self, evidence: Evidence, host: Host) -> None:
         self.zone = logtime.zone(host.timezone) or UTC
         self.clock = logtime.LocalClock(self.zone)
-        said, changed = evidence.facts.get("mtime"), evidence.facts.get("ctime")
+        said = evidence.facts.get("mtime")
+        changed, name = _not_before(evidence, said)
         runs, anchor = _runs(evidence)
         self.order, self.first = self._first(runs, said, evidence, host)
         self.notes: list[Problem] = []
-        if isinstance(changed, str) and isinstance(said, str) and changed > said and not _ROTATED.search(evidence.name):
+        if isinstance(said, str) and changed > said and not _ROTATED.search(evidence.name):
             order, first = self._first(runs, changed, evidence, host)
             if first != self.first:
                 self.order, self.first = order, first
-                reason = (
-                    f"the modification time {said} would put the lines into another year than the change time {changed}, which was taken"
-                )
+                reason = f"the modification time {said} would put the lines into another year than {name}, which was taken"
                 self.notes.append(Problem(reason, kind="mtime-set-back"))
         if anchor and runs:
             self.first = self._by(anchor, runs)
@@ -124,6 +124,26 @@ class LogStamps:
         clock = logtime.LocalClock(zone) if zone else self.clock  # a name such as CET is that of the host's zone
         fraction = f".{found[6][:9]}" if found[6] else ""
         return clock.utc(int(found[2]), int(found[3]), int(found[4]), found[5], fraction), [] if zone else ["zone"]
+
+
+def _not_before(evidence: Evidence, said: object) -> tuple[str, str]:
+    """Return a time up to which the lines of a log may be, that does not depend on its own modification time, and its name; '' for none.
+
+    Logs that were rotated from it were written before it: its last line is of the year that follows the last write to one of them. A copy
+    without times of its own has them all within a day: then they say nothing.
+    """
+    found, name = evidence.facts.get("ctime"), "the change time"
+    rotated = evidence.facts.get("rotated")
+    if not isinstance(found, str) and isinstance(rotated, str) and isinstance(said, str) and "" < _later(said, _DAYS) < rotated:
+        return _later(rotated, _YEAR), f"the modification time of the logs that were rotated from it, {rotated}"
+    return (found, f"{name} {found}") if isinstance(found, str) else ("", "")
+
+
+def _later(text: str, by: timedelta) -> str:
+    try:
+        return (datetime.fromisoformat(f"{text[:19]}+00:00") + by).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _runs(evidence: Evidence) -> tuple[list[logtime.DayRun], tuple[int, int, int] | None]:

@@ -24,6 +24,8 @@ MOST_APART = 20
 """Distance of one word from itself from which its places are not asked for, but read."""
 MOST_ROWED = 10_000
 """Pieces that one place of a row of pieces may be: the engine takes 16,384."""
+FEW_READ = 500
+"""Records with the rarest of some words in their values up to which those near each other are read, and no terms are looked at."""
 MOST_READ = 2_000
 """Records that are read at once, before those are taken out that terms prove."""
 
@@ -47,7 +49,8 @@ class AcrossValues(Clauses):
             return self.one_of(NUMBER, self.engine.checked(node, start))
         if node.end - node.position > PATTERN_LIMIT:
             raise self.complain(node, f"a pattern may have {PATTERN_LIMIT} characters", "Shorten it.")
-        values = None if name else self.of_values(node)
+        rare = isinstance(node, Text) and min(self.engine.having(ALL, word) for word in words(node.text)) <= FEW_READ
+        values = None if name or rare else self.of_values(node)
         if values is not None:
             fields.remove(ALL)
         certain: list[tantivy.Query] = []

@@ -2,6 +2,7 @@
 
     index/v<format>-<digest>/     the index: segments, and meta.json, which tantivy replaces in one step at a commit
     index/v…/words-<n>.zst        all words of the state that commit n left (eye.index.dictionary)
+    index/v…/terms-<n>-….zst      terms of fields that have many, of the same state
     index/v…/torn.json            mark of a file that did not read to its end → what is missing (eye.index.torn)
     index/.lock                   held by the run that builds (commodore.case.lock)
 

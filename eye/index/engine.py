@@ -58,6 +58,10 @@ class Engine(Protocol):
         """Return the values of a keyword field, folded."""
         ...
 
+    def having(self, name: str, term: str) -> int:
+        """Return the number of records that have a term."""
+        ...
+
     def hits(self, query: tantivy.Query) -> int:
         """Return the number of records that a query of the index finds."""
         ...

@@ -89,7 +89,7 @@ class Store:
         self.columns = frozenset(name for name in self._names if name in known)
         self._order = HitOrder(self._searcher, self._damaged)
         self._checks = Checks(self._order, self._line, self.seconds)
-        self._terms = Terms(self._searcher, self.columns)
+        self._terms = Terms(self._searcher, self.columns, self.folder)
         self._counts = Counts(self._searcher, self._damaged, self.columns)
 
     def _damaged(self, why: object) -> Complaint:
@@ -171,6 +171,10 @@ class Store:
     def uncut(self, name: str) -> bool:
         """Return whether a text field has a piece that is no term."""
         return name in self._terms.uncut
+
+    def having(self, name: str, term: str) -> int:
+        """Return the number of records that have a term."""
+        return int(self._searcher.doc_freq(name, term))
 
     def hits(self, query: tantivy.Query) -> int:
         """Return the number of records that a query of the index finds."""

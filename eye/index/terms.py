@@ -10,10 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import tantivy
 
 from commodore.schema import registry
+from eye.index import dictionary
 from eye.index.check import part_of
 from eye.index.schema import ID, ID_HEAD, NAMES, OTHERS, PAIR, US, has_terms, pair, pieces_of, text_fields
 from eye.query.tree import ANY, ONE, Pattern, Text
@@ -54,8 +56,8 @@ class _Finder:
 class Terms:
     """Reads an open index."""
 
-    def __init__(self, searcher: tantivy.Searcher, columns: frozenset[str]) -> None:
-        self._searcher = searcher
+    def __init__(self, searcher: tantivy.Searcher, columns: frozenset[str], folder: Path) -> None:
+        self._searcher, self._folder = searcher, folder
         self._fields = [n for n, f in registry().items() if f.type == "keyword" and has_terms(n) and n in columns] + [PAIR]
         self.texts = [name for name in text_fields() if name in columns]
         """the text fields that the index has"""
@@ -68,7 +70,7 @@ class Terms:
 
     def of(self, name: str) -> list[str]:
         """Return the terms of a field."""
-        return [term for term, _ in self._searcher.terms_with_prefix(name, "")]
+        return dictionary.terms(self._folder, self._searcher, name)
 
     def odd_numbers(self, name: str) -> list[str]:
         """Return the values of a numbered field, or ids, that are terms."""
@@ -142,27 +144,21 @@ def _value(name: str, term: str) -> str:
 
 def _made(name: str, terms: list[str]) -> Block:
     """The block of a field, without what is no value."""
-    kept: list[str] = []
-    folded: list[str] = []
-    odd: list[str] = []
-    pieces = {*map(pieces_of, text_fields())}
-    for term in terms:
-        if (EDGE in term and name in pieces) or term.startswith((ID + US, ID_HEAD)):
-            continue
-        if term.isascii():
-            low = term.lower() if name == PAIR else term
-        else:
-            low = clean(fold(level(term)))
-            if len(low.encode()) != len(term.encode()):
-                odd.append(term)
-                continue
-        if BREAK in term:
-            odd.append(term)
-            continue
-        kept.append(term)
-        folded.append(low)
-    whole = (BREAK + BREAK.join(kept) + BREAK).encode()
-    return Block(whole, (BREAK + BREAK.join(folded) + BREAK).encode() if folded != kept else whole, tuple(odd))
+    if name == PAIR:
+        terms = [term for term in terms if not term.startswith((ID_HEAD, ID + US))]
+    elif name in map(pieces_of, text_fields()):
+        terms = [term for term in terms if EDGE not in term]
+    plain = [term for term in terms if term.isascii()]
+    other = [(term, clean(fold(level(term)))) for term in terms if not term.isascii()]
+    odd = [term for term, low in other if len(low.encode()) != len(term.encode())]
+    alike = [one for one in other if len(one[1].encode()) == len(one[0].encode())]
+    if any(BREAK in part for part in ("".join(plain), *(term for term, _ in alike))):
+        odd += [term for term in (*plain, *(term for term, _ in alike)) if BREAK in term]
+        plain, alike = [term for term in plain if BREAK not in term], [one for one in alike if BREAK not in one[0]]
+    first = BREAK + BREAK.join(plain) + BREAK if plain else BREAK
+    whole = (first + "".join(term + BREAK for term, _ in alike)).encode()
+    folded = (first.lower() + "".join(low + BREAK for _, low in alike)).encode()
+    return Block(whole, whole if folded == whole else folded, tuple(odd))
 
 
 def _literal(text: str) -> bytes:

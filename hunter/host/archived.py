@@ -28,6 +28,8 @@ class ArchiveView:
     states: dict[str, ObjectState] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
     listing: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    _sorted: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """folder → its entries, since they were asked for: a folder of many units is asked for with each of them"""
     doubts: dict[str, str] = field(default_factory=dict)
     """path → why its absence, or that of a line in it, proves nothing"""
     verdicts: dict[str, str] = field(default_factory=dict)
@@ -43,7 +45,11 @@ class ArchiveView:
         return self.contents[path]
 
     def names(self, directory: str) -> list[tuple[str, str]]:
-        return sorted(self.listing.get(directory, ()))
+        if directory not in self._sorted:
+            if directory not in self.listing:
+                return []
+            self._sorted[directory] = sorted(self.listing[directory])
+        return self._sorted[directory]
 
     def note(self, line: Mapping[str, Any]) -> None:
         """Add one item line of custody."""
@@ -76,5 +82,6 @@ class ArchiveView:
             if (name, kind) in known:
                 return
             known.add((name, kind))
+            self._sorted.pop(folder or "/", None)
             kind = "directory"
             folder, _, name = folder.rpartition("/")

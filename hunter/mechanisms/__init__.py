@@ -90,6 +90,8 @@ class Mechanism(Protocol):
     """an element of its target is the path of a file"""
     encloses: bool
     """other objects belong to its target and go with it"""
+    names_others: bool
+    """some of them by their name alone: `names` says which"""
 
     def bind(self, options: Mapping[str, Any]) -> Mechanism:
         """Return the mechanism with the options of a kind of removal."""

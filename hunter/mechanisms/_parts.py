@@ -29,6 +29,7 @@ class Operation:
     stays = False
     loads = False
     encloses = False
+    names_others = False
 
     def bind(self, options: Mapping[str, Any]) -> Self:
         if options:

@@ -17,6 +17,7 @@ from hunter.ref import Ref
 class KeyRemoval(Operation):
     operation = "registry-key"
     encloses = True
+    names_others = True
 
     def names(self, ref: Ref, other: Ref) -> bool:
         """Return whether another key or value lies in the key."""

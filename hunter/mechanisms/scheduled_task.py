@@ -25,6 +25,7 @@ from hunter.ref import Ref
 class _ScheduledTask(Operation):
     operation = "scheduled-task"
     encloses = True
+    names_others = True
 
     def targets(self, fields: Mapping[str, Any]) -> list[RemovalTarget]:
         return [RemovalTarget(file_at(fields))]

@@ -9,6 +9,7 @@ Source: systemd.unit(5), UNIT FILE LOAD PATH, and the [Install] section.
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -100,8 +101,10 @@ def _belongings(view: FileView, path: str) -> list[str]:
     ours = {one_path(path)}
     names = set() if twin else {unit}
     found: list[str] = []
-    while new := [p for p, to in links.items() if p not in found and (one_path(to) in ours or posixpath.basename(to) in names)]:
+    while new := [p for p, to in links.items() if one_path(to) in ours or posixpath.basename(to) in names]:
         found += new
+        taken = set(new)
+        links = {p: to for p, to in links.items() if p not in taken}
         aliases = [p for p in new if posixpath.dirname(p) in folders]  # a link to another name of the unit is a link to the unit
         ours |= {one_path(p) for p in aliases}
         names |= {n for n in map(posixpath.basename, aliases) if not any(_is(view, folder, n, "file") for folder in folders)}
@@ -127,7 +130,9 @@ def _real(view: FileView, folders: Sequence[str]) -> list[str]:
 
 
 def _is(view: FileView, folder: str, name: str, kind: str) -> bool:
-    return (name, kind) in _listing(view, folder)
+    entries = _listing(view, folder)  # sorted
+    at = bisect_left(entries, (name, kind))
+    return at < len(entries) and entries[at] == (name, kind)
 
 
 def _listing(view: FileView, folder: str) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def propose(collection: Collection, recipients: Sequence[str], known: KnownThing
         for each in (*judged, *more):
             key = (each.kind, each.target.ref, each.target.line, each.target.number)
             if key in wanted:
-                wanted[key].findings += [f for f in each.findings if f not in wanted[key].findings]
+                wanted[key].findings += each.findings
             else:
                 wanted[key] = each
     chosen = _without_edits_of_removed(wanted.values())
@@ -223,27 +223,39 @@ def _without_edits_of_removed(wanted: Iterable[_Wanted]) -> list[_Wanted]:
     enclosing = [w for w in every if w.target.line is None and mechanism_of(w.kind).encloses]
     whole = {ref: w for w in every if w.target.line is None and not mechanism_of(w.kind).encloses for ref in w.facts}
     whole |= {ref: w for w in enclosing for ref in w.facts}
-    remaining = []
+    remaining, enclosures = [], _Enclosures(enclosing)
     for w in every:
-        around = _outermost(w, enclosing)
+        around = enclosures.outermost(w)
         taken = around if w.target.line is None else whole.get(w.target.ref)
         if taken is not None:
-            taken.findings += [f for f in w.findings if f not in taken.findings]
+            taken.findings += w.findings
         else:
             remaining.append(w)
+    for w in remaining:
+        w.findings = list({id(f): f for f in w.findings}.values())
     return remaining
 
 
-def _outermost(w: _Wanted, enclosing: Sequence[_Wanted]) -> _Wanted | None:
-    """Return the action that includes this one and is in no other one, None where none includes it."""
-    found = [w]
-    while around := next((u for u in enclosing if u not in found and _encloses(u, found[-1].target.ref)), None):
-        found.append(around)
-    return found[-1] if len(found) > 1 else None
+class _Enclosures:
+    """Actions that include others: by what the case says that goes with them, or by a name."""
 
+    def __init__(self, enclosing: Sequence[_Wanted]) -> None:
+        self._holding: dict[Ref, list[_Wanted]] = {}
+        for w in enclosing:
+            for ref in w.facts:
+                self._holding.setdefault(ref, []).append(w)
+        self._naming = [w for w in enclosing if mechanism_of(w.kind).names_others]
 
-def _encloses(w: _Wanted, ref: Ref) -> bool:
-    return ref in w.facts or mechanism_of(w.kind).names(w.target.ref, ref)
+    def outermost(self, w: _Wanted) -> _Wanted | None:
+        """Return the action that includes this one and is in no other one, None where none includes it."""
+        found = [w]
+        while around := next((u for u in self._around(found[-1].target.ref) if not any(u is one for one in found)), None):
+            found.append(around)
+        return found[-1] if len(found) > 1 else None
+
+    def _around(self, ref: Ref) -> Iterator[_Wanted]:
+        yield from self._holding.get(ref, ())
+        yield from (u for u in self._naming if mechanism_of(u.kind).names(u.target.ref, ref))
 
 
 def _is_known(w: _Wanted, known: KnownThings) -> bool:

@@ -17,7 +17,7 @@ from hunter.run.journal import RunJournal
 from hunter.run.settle import RemovalRun, surprise
 from hunter.run.vault import Vault
 from hunter.unsafe import UnsafeError
-from scout.console import Complaint, escape
+from scout.console import WRONG_USE, Complaint, escape
 from scout.keys import load_identities
 
 OnActionDone = Callable[[str], None]
@@ -65,7 +65,25 @@ def open_run(plan: Path, *, verify_head: bool = True) -> RemovalRun:
     for path in (journal, head):
         if path.exists():
             guarded(path)
-    return RemovalRun(RunJournal(journal, ChainHead(head, vault.secret(), verify=verify_head)), vault)
+    run = RemovalRun(RunJournal(journal, ChainHead(head, vault.secret(), verify=verify_head)), vault)
+    if unknown := _unknown_backups(run):
+        raise Complaint(
+            f"{vault.folder} has backups that {journal.name} does not name ({unknown[0]}): the journal is an older copy. Nothing was done.",
+            "Use the newest copy of the journal and of its head.",
+            WRONG_USE,
+        )
+    return run
+
+
+def _unknown_backups(run: RemovalRun) -> list[str]:
+    """Return the backups that the journal must know: those of a run that it has not begun, and more than one of any run.
+
+    A kill, or an object that changes while it is read, leaves one whose line is not written yet.
+    """
+    of_run: dict[str, list[str]] = {}
+    for name in sorted(run.vault.files() - {str(line["file"]) for line in run.journal.lines if "file" in line}):
+        of_run.setdefault(name.rpartition("-")[0], []).append(name)
+    return [name for begin, names in of_run.items() for name in names if len(names) > 1 or begin[:3] > f"{run.number:03d}"]
 
 
 def same_root(run: RemovalRun, host: RemovalHost) -> None:

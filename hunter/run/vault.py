@@ -93,6 +93,10 @@ class Vault:
         sync_folder(self.folder.parent)
         return str(load_identities(self.run_key)[0].to_public())
 
+    def files(self) -> set[str]:
+        """Return the names of the backups that are there. OSError where the folder cannot be read."""
+        return {path.name for path in self.folder.iterdir() if path.suffix == ".age"} if self.folder.is_dir() else set()
+
     def secret(self) -> bytes:
         """Return the bytes of the run key, b'' where there is no usable one."""
         try:

@@ -16,6 +16,7 @@ from scout.collecting.options import CollectOptions
 from scout.collecting.planned import PlannedItems
 from scout.collecting.volumes import HostVolumes
 from scout.console import WRONG_USE, Complaint
+from scout.sources import snapshots
 from scout.sources.directory import DirectorySource
 from scout.sources.source import EvidenceSource, Parts, find
 from scout.sources.timed_calls import TimedCalls
@@ -73,10 +74,26 @@ def open_host(options: CollectOptions) -> ExaminedHost:
         host.targets = [target_of_paths(host, host.system, host.paths)]
     else:
         host.targets = _chosen(host, options, system)
+        _add_snapshot(host)
     if not host.targets:
         what = f"None of the targets {', '.join(options.targets)} applies to {host.system.path} ({system})."
         raise Complaint(what, "scout targets lists them by system.", WRONG_USE)
     return host
+
+
+def _add_snapshot(host: ExaminedHost) -> None:
+    """Add the oldest snapshot of a Linux root to the sources, where a target asks for it."""
+    root = host.system
+    if (
+        any(target.snapshots for target in host.targets)
+        and isinstance(root, DirectorySource)
+        and not root.windows
+        and len(host.sources) == 1
+    ):
+        found = snapshots.oldest(root, host.timed)
+        if found is not None:
+            found.users, found.groups = root.users, root.groups
+            host.sources.append(found)
 
 
 def _chosen(host: ExaminedHost, options: CollectOptions, system: str) -> list[CollectionTarget]:
@@ -148,7 +165,7 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
     for source in host.sources:
         of_config = [configured.on_volume(target, source) for target in found]
         targets = [target_of_paths(host, source, host.paths)] if host.paths else [*host.targets, *of_config]
-        files = [target for target in targets if target.paths or target.first]
+        files = [target for target in targets if (target.paths or target.first) and _of_copy(target, source)]
         own = homes if source is host.system else list(dict.fromkeys([*homes, *identity.profiles_on(source, host.system)]))
         one = plan.make(source, files, own, variables, host.timed, on_folder, volumes=volumes)
         made.items.move(narrowing.narrow(one.items, source, host.timed, on_folder or (lambda _: None), compare=compare))
@@ -157,6 +174,11 @@ def make_plan(host: ExaminedHost, on_folder: Callable[[Parts], None] | None = No
             source.forget()
     _once(made.items)
     return made
+
+
+def _of_copy(target: CollectionTarget, source: EvidenceSource) -> bool:
+    """Return whether a target takes files of this source: of a snapshot only what triage takes, and nothing that is merely suspicious."""
+    return not isinstance(source, snapshots.SnapshotSource) or (target.priority == "T" and target.rule is None)
 
 
 def _once(items: PlannedItems) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from scout.sources.source import SourceFile
-from scout.sources.timed_calls import TimedCalls
+from scout.sources.timed_calls import CallTimedOut, TimedCalls
 
 ENDS = 4 << 10
 """bytes of head and of tail that custody stores of a file over a limit"""
 HASHED = 4_000_000_000
 """bytes of data up to which a file that is left behind is hashed"""
 _PIECE = 1 << 20
+PATIENCE = 10
+"""a file may take so many times the time of one call; after that it must bring `SLOWEST` bytes a second"""
+SLOWEST = 64_000
 
 
 class Reading:
@@ -22,6 +26,7 @@ class Reading:
 
     def __init__(self, file: SourceFile, timed: TimedCalls) -> None:
         self._file, self._timed = file, timed
+        self._spent, self._brought = 0.0, 0
         self._ahead = memoryview(b"")
         self._ended = False
 
@@ -30,7 +35,18 @@ class Reading:
         if self._ahead:
             piece, self._ahead = bytes(self._ahead[:n]), self._ahead[n:]
             return piece
-        return b"" if self._ended else self._timed.call(self._file.read, n)
+        return b"" if self._ended else self._asked(n)
+
+    def _asked(self, n: int) -> bytes:
+        """Read from the file. A file system that answers each call, but drop by drop, is given up like one that does not answer."""
+        if not self._timed.seconds:
+            return self._file.read(n)
+        if self._spent > PATIENCE * self._timed.seconds and self._brought < SLOWEST * self._spent:
+            raise CallTimedOut(f"too slow: {self._brought:,} bytes in {self._spent:.0f} s")
+        began = monotonic()
+        data = self._timed.call(self._file.read, n)
+        self._spent, self._brought = self._spent + monotonic() - began, self._brought + len(data)
+        return data
 
     def readinto(self, room: memoryview) -> int:
         """Fill the beginning of `room`; return the number of bytes."""
@@ -50,7 +66,7 @@ class Reading:
 
     def head(self, n: int) -> bytes:
         """Return the first `n` bytes. Call it once, before any other read; the bytes are kept, so that one call reads a small file."""
-        data = self._timed.call(self._file.read, n)
+        data = self._asked(n)
         self._ahead = memoryview(data)
         self._ended = len(data) < n and not self._timed.seconds
         return data
@@ -59,7 +75,7 @@ class Reading:
         """Return the first `n` bytes after `head` read fewer; they are kept for `read` as well."""
         pieces = [bytes(self._ahead)]
         left = n - len(self._ahead)
-        while left > 0 and not self._ended and (piece := self._timed.call(self._file.read, min(left, _PIECE))):
+        while left > 0 and not self._ended and (piece := self._asked(min(left, _PIECE))):
             pieces.append(piece)
             left -= len(piece)
         data = b"".join(pieces)

@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from scout.archive.facts import type_of
@@ -24,6 +25,8 @@ from scout.targets import patterns
 from scout.targets.patterns import PatternNode, PatternTree
 
 MAX_DEPTH = 100
+MOST_NAMES = 500_000
+"""wanted names of one folder of a file system that may hang: it may also make up names without end"""
 
 
 class FoundPath(NamedTuple):
@@ -86,8 +89,12 @@ def _walked(
             on_folder(folder.parts)
         deeper, identity = PackedNames(), (0, 0)
         looked, more = _look(source, tree, folder), True
+        spent, count = 0.0, 0
         while more:
+            began = monotonic()
             try:
+                if timed.seconds and (spent > timed.seconds or count >= MOST_NAMES):
+                    raise CallTimedOut(f"its list did not end: {count:,} names in {spent:.0f} s, the rest was not asked for")
                 entries, identity, more = timed.call(next, looked)
             except OSError as e:
                 if folder.parts or not isinstance(e, FileNotFoundError):
@@ -97,6 +104,7 @@ def _walked(
                 why = "the folder is its own ancestor: a mount in a circle"
                 yield FoundPath(folder.parts, below(folder.state), "directory", verdict="blocked", error=why)
                 break
+            spent, count = spent + monotonic() - began, count + len(entries)
             for name, kind, state in entries:
                 yield from _one(source, timed, (*folder.parts, name), kind, state, deeper)
                 if source.streamed and kind != "link":

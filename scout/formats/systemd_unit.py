@@ -166,13 +166,13 @@ def assign(settings: Settings, key: str, value: str) -> None:
 
 def commands_of(value: str) -> list[str]:
     """Return the commands of one setting, which a separate `;` divides, with escape sequences decoded."""
-    parts = [""]
+    parts: list[list[str]] = [[]]
     for found in _TOKEN.finditer(value):
         if found[1]:
-            parts.append("")
+            parts.append([])
         else:
-            parts[-1] += spelt(found[0])
-    return [part.strip() for part in parts if part.strip()]
+            parts[-1].append(spelt(found[0]))
+    return [command for part in parts if (command := "".join(part).strip())]
 
 
 def words_of(command: str, home: str = "") -> tuple[str, list[str]]:

@@ -59,6 +59,7 @@ _KEYS = {
     "listing",
     "images",
     "sectors",
+    "snapshots",
 }
 _RULE_KEYS = {"headers", "extensions", "names", "double", "unowned", "changed", "crowd", "each", "listed", "total", "count", "looked"}
 _REFERENCED_KEYS = {"total", "count"}
@@ -163,6 +164,7 @@ def _checked(entry: Any) -> CollectionTarget:
         referenced=_limits(entry, "referenced"),
         images=_limits(entry, "images"),
         sectors=_flag(entry, "sectors"),
+        snapshots=_flag(entry, "snapshots"),
         listing=_listing(entry.get("listing")),
         priority=_choice(entry["priority"], tuple(PRIORITIES), "priority"),
         order=_order(entry["order"]),

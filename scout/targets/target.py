@@ -103,6 +103,8 @@ class CollectionTarget:
     """it takes the programs of running processes that have no file any more"""
     sectors: bool = False
     """it takes the sectors of the disks that no file system has"""
+    snapshots: bool = False
+    """what the targets of triage take is taken from the oldest snapshot of the root too, as far as it differs"""
     listing: ListingLimits | None = None
     """it lists all files of the host in `live/files.jsonl`"""
     priority: str

@@ -21,7 +21,7 @@ from commodore.artefacts.linux.logs import auth_log
 from commodore.engine.process import process
 from commodore.evidence import Evidence
 from commodore.host import Host
-from tests.commodore.cases import records
+from tests.commodore.cases import commodore, ledger, records
 from tests.commodore.damage import HOST, damaged, inputs, survives
 
 LINE = "{} web sshd[{}]: Failed password for root from 192.0.2.1 port 5 ssh2\n"
@@ -429,3 +429,34 @@ def test_a_modification_time_that_was_set_back_moves_no_login():
     rotated = {"mtime": "2024-10-21T00:00:00Z", "ctime": "2026-10-25T00:00:00Z"}
     got = list(auth_log.parse(Evidence("/var/log/auth.log.9", line, facts=rotated), HOST))
     assert [x.fields["@timestamp"][:4] for x in got if isinstance(x, Record)] == ["2024"]
+
+
+def plain(place, own: str, rotated: str = "") -> dict[str, list[str]]:
+    """Process a folder with a log that has the modification time `own`, beside one that was rotated; return times and reasons."""
+    root, case = place / "root", place / "case"
+    (root / "var/log").mkdir(parents=True)
+    (root / "etc").mkdir()
+    (root / "etc/hostname").write_text("web01\n")
+    line = "{} 10:00:00 h sshd[1]: Accepted password for root from 192.0.2.1 port 22 ssh2\n"
+    for name, day, when in (("auth.log", "Jan 20", own), ("auth.log.1", "Dec 28", rotated)):
+        if when:
+            (root / "var/log" / name).write_text(line.format(day))
+            stamp = datetime.fromisoformat(when).timestamp()
+            os.utime(root / "var/log" / name, (stamp, stamp))
+    commodore("process", root, "-o", case)
+    reasons = [str(row["reason"]) for row in ledger(case)]
+    return {
+        "times": sorted(r["@timestamp"][:10] for r in records(case, "auth_log")),
+        "reasons": [r for r in reasons if "another year" in r],
+    }
+
+
+def test_a_log_of_a_plain_folder_is_not_older_than_what_was_rotated_from_it(tmp_path):
+    """Its change times are those of the copy. `touch -d 2001-06-01 auth.log` contradicts auth.log.1, which was written before."""
+    got = plain(tmp_path / "set-back", "2001-06-01T00:00:00+00:00", "2025-12-28T10:00:00+00:00")
+    assert got["times"] == ["2025-12-28", "2026-01-20"]
+    assert len(got["reasons"]) == 1
+    got = plain(tmp_path / "as-it-was", "2026-01-20T10:00:00+00:00", "2025-12-28T10:00:00+00:00")
+    assert got == {"times": ["2025-12-28", "2026-01-20"], "reasons": []}
+    got = plain(tmp_path / "alone", "2001-06-01T00:00:00+00:00")
+    assert got == {"times": ["2001-01-20"], "reasons": []}, "nothing in the folder says more"

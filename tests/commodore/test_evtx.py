@@ -233,6 +233,19 @@ def test_logs_put_together_are_the_same_cut_into_units_as_whole(corpus, tmp_path
     assert counts["b.evtx"] == (4522, 4522)
 
 
+@pytest.mark.parametrize("left", range(1, 29))
+def test_a_log_that_ends_within_the_head_of_a_record_is_read_up_to_there(corpus, left):
+    """The record before it is damaged, so that the next one is looked for: its signature is there, its size is not."""
+    data = bytearray((corpus / SAMPLES / "security.evtx").read_bytes()[: 4096 + 65536])
+    first = 4096 + 512
+    second = first + int.from_bytes(data[first + 4 : first + 8], "little")
+    data[first : first + 4] = bytes(4)
+    records, problems = read(bytes(data[: second + left]))
+    assert not records
+    assert problems
+    assert not [problem.reason for problem in problems if "the parser failed" in problem.reason]
+
+
 def test_a_chunk_without_its_signature_is_read_by_its_records(corpus):
     header, chunks = parts(corpus)
     ids = told(header + b"".join(chunks))[0]

@@ -2,7 +2,8 @@
 
     python silent_fuse.py MOUNT_POINT TREE.json      prints `ready`; when it ends, the kernel gives all waiting callers an error
 
-TREE.json: path below the root → {"content": text, "silent": "open" | "read" | "readdir" | ""}; a path that ends with `/` is a folder.
+TREE.json: path below the root → {"content": text, "silent": WHAT}; a path that ends with `/` is a folder. WHAT: a call that is not answered
+(`open`, `read`, `readdir`); `endless`: a folder whose list does not end; `drops`: a file that brings one byte a read, half a second each.
 Source: linux/fuse.h (protocol 7.31).
 """
 
@@ -14,6 +15,7 @@ import os
 import stat
 import struct
 import sys
+import time
 
 LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR, READDIR, RELEASEDIR = (
     1,
@@ -68,15 +70,22 @@ def answer(nodes: list[Node], opcode: int, node: Node, body: bytes) -> bytes | i
         return struct.pack("=IIIIHHIIHHI7I", 7, 31, 65536, 0, 16, 12, 65536, 1, 0, 0, 0, *[0] * 7)
     if opcode == LOOKUP:
         child = node.children.get(body.rstrip(b"\0").decode())
+        if node.silent == "endless":
+            child = next(iter(node.children.values()))
         return ENOENT if child is None else struct.pack("=4Q2I", child.number, 0, 60, 60, 0, 0) + child.attributes()
     if opcode == GETATTR:
         return struct.pack("=QII", 60, 0, 0) + node.attributes()
     if opcode in (OPEN, OPENDIR):
-        return None if node.silent == "open" else struct.pack("=QII", node.number, 0, 0)
+        return None if node.silent == "open" else struct.pack("=QII", node.number, node.silent == "drops", 0)
     if opcode == READ:
         offset, size = struct.unpack_from("=QI", body, 8)
+        if node.silent == "drops":
+            time.sleep(0.5)
+            return (node.content or b"")[offset : offset + 1]
         return None if node.silent == "read" else (node.content or b"")[offset : offset + size]
     if opcode == READDIR:
+        if node.silent == "endless":
+            return endless(node, *struct.unpack_from("=QI", body, 8))
         return None if node.silent == "readdir" else entries(node, *struct.unpack_from("=QI", body, 8))
     if opcode == STATFS:
         return struct.pack("=5Q4I6I", 0, 0, 0, 0, 0, 4096, 255, 4096, 0, *[0] * 6)
@@ -94,6 +103,18 @@ def entries(node: Node, offset: int, size: int) -> bytes:
             if len(out) + len(entry) > size:
                 break
             out += entry
+    return out
+
+
+def endless(node: Node, offset: int, size: int) -> bytes:
+    out = b""
+    for place in range(offset, offset + size):
+        raw = f"name {place}".encode()
+        entry = struct.pack("=QQII", node.number, place + 1, len(raw), 8) + raw
+        entry += bytes(-len(entry) % 8)
+        if len(out) + len(entry) > size:
+            break
+        out += entry
     return out
 
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from scout.collecting import examined
+from scout.collecting import examined, reading, walk
+from scout.collecting.filelist import FileList
+from scout.sources import directory
+from scout.sources.timed_calls import TimedCalls
 from tests.conftest import need
 from tests.scout.collecting import *  # noqa: F403  (fixtures)
 from tests.scout.collecting import AS_ROOT
@@ -29,22 +32,67 @@ TREE = {
 }
 
 
+ENDLESS = {
+    "etc/hostname": {"content": "endless\n"},
+    "usr/bin/": {},
+    "var/log/drops.log": {"content": "one byte after the other, ever so slowly", "silent": "drops"},
+    "var/log/endless/": {"silent": "endless"},
+    "var/log/endless/inside": {"content": "in it\n"},
+    "var/log/zz/after.log": {"content": "the last one\n"},
+}
+
+
 @pytest.fixture
-def silent(tmp_path):
-    """The mount point of such a file system."""
+def mounted_tree(tmp_path):
+    """`mounted_tree(tree)` returns the mount point of such a file system."""
     need(AS_ROOT and os.path.exists("/dev/fuse"), "root and /dev/fuse")
-    point, described = tmp_path / "mounted", tmp_path / "tree.json"
-    point.mkdir()
-    described.write_text(json.dumps(TREE))
-    command = [sys.executable, str(Path(__file__).with_name("silent_fuse.py")), str(point), str(described)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert server.stdout is not None and server.stderr is not None
-    if server.stdout.readline() != "ready\n":
-        need(False, f"a mount of FUSE ({server.stderr.read().strip().splitlines()[-1:]})")
-    yield point
-    server.kill()  # whoever waits gets an error now
-    server.wait()
-    subprocess.run(["umount", "-l", str(point)], check=True)
+    point, described, servers = tmp_path / "mounted", tmp_path / "tree.json", []
+
+    def mount(tree):
+        point.mkdir()
+        described.write_text(json.dumps(tree))
+        command = [sys.executable, str(Path(__file__).with_name("silent_fuse.py")), str(point), str(described)]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert server.stdout is not None and server.stderr is not None
+        if server.stdout.readline() != "ready\n":
+            need(False, f"a mount of FUSE ({server.stderr.read().strip().splitlines()[-1:]})")
+        servers.append(server)
+        return point
+
+    yield mount
+    for server in servers:
+        server.kill()  # whoever waits gets an error now
+        server.wait()
+        subprocess.run(["umount", "-l", str(point)], check=True)
+
+
+@pytest.fixture
+def silent(mounted_tree):
+    return mounted_tree(TREE)
+
+
+def test_a_list_without_an_end_and_a_file_in_drops_cost_a_bounded_time(mounted_tree, collected, monkeypatch):
+    """Each single call is answered in time."""
+    monkeypatch.setattr(examined, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(reading, "PATIENCE", 1)
+    monkeypatch.setattr(directory, "PIECE", 500)
+    monkeypatch.setattr(walk, "MOST_NAMES", 2_000)
+    archive = collected(mounted_tree(ENDLESS), "--targets", "LF06", "--os", "linux")
+    lines = archive.custody
+    assert lines["/var/log/zz/after.log"]["verdict"] == "taken"
+    drops = lines["/var/log/drops.log"]
+    assert drops["verdict"] == "error" and "too slow" in drops["error"] and drops["valid"] < 30, drops
+    folder = lines["/var/log/endless"]
+    assert folder["verdict"] == "error" and "did not end" in folder["error"], folder
+    assert lines["/var/log/endless/name 1"]["verdict"] == "taken"
+
+
+def test_the_list_of_all_files_ends_in_a_folder_without_an_end(mounted_tree):
+    source = directory.DirectorySource(mounted_tree(ENDLESS))
+    listing = FileList([source], TimedCalls(2.0), lambda _: None, count=3_000, seconds=60)
+    rows = list(listing)
+    assert len(rows) <= 3_001 and "3,000 names" in listing.cut
+    source.close()
 
 
 def test_what_does_not_answer_costs_itself_and_the_rest_is_complete(silent, collected, monkeypatch, capsys):

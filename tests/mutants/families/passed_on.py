@@ -42,7 +42,7 @@ def families(folder: Path) -> Iterator[Family]:
     """Yield a family for each kind."""
     yield _family("baselines", "site.baseline", BASELINE, lambda path: len(list(read_baseline(path))))
     yield _family("agent_settings", "scout.json", _json(SETTINGS), lambda path: len(settings.parse(_value(path), "x").recipients))
-    yield _family("presigned_urls", "grant.json", _json(GRANT), lambda path: S3Carrier(str(path)).part_size)
+    yield _family("presigned_urls", "grant.json", _json(GRANT), lambda path: bool(S3Carrier(str(path)).part_size))
     yield _family("path_lists", "paths.txt", PATHS, lambda path: len(pathlist.read(path)))
     yield _family("removal_status", "hunter/status.json", _json(STATUS), _shown)
 
