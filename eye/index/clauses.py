@@ -100,7 +100,7 @@ class Clauses:
                 return self.one_of(name, found)
         return self.regex(name, node, automaton(parts))
 
-    def nearly_all(self, node: Leaf, fields: Sequence[str], every: tantivy.Query) -> tantivy.Query | None:
+    def nearly_all(self, node: Leaf, fields: Sequence[str]) -> tantivy.Query | None:
         """Words of a shape that nearly every record has, as all records but those few that have none; None where they are not few.
 
         A set of very many words costs the engine a walk through all its words at every question. Frequent words alone show that few
@@ -112,7 +112,7 @@ class Clauses:
             self.regex(ALL, node, node.pattern)  # what the engine refuses is refused
             if "\\" in node.pattern or "(?" in node.pattern or pattern_error(node.pattern):
                 return None  # these mean something else where values are read
-        fits, records = word_fits(node), self.engine.records
+        fits, records, every = word_fits(node), self.engine.records, Q.all_query()
         likely = sorted(((n, name, word) for name in fields for word, n in self.engine.frequent(name) if fits(word)), reverse=True)[
             : COVERS[-1]
         ]

@@ -62,6 +62,15 @@ def _put(target: Path, content: bytes) -> None:
     aside.replace(target)
 
 
+def _get(source: Path) -> bytes:
+    """The content of a file. Its header may claim any size, so memory grows with what is there. Raises OSError, ValueError, ZstdError."""
+    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    content = reader.decompress(source.read_bytes())
+    if not reader.eof:
+        raise ValueError(f"{source.name} is cut")
+    return content
+
+
 def _terms_file(folder: Path, stamp: int, name: str) -> Path:
     return folder / f"terms-{stamp}-{name.replace(':', '-')}.zst"
 
@@ -69,7 +78,7 @@ def _terms_file(folder: Path, stamp: int, name: str) -> Path:
 def terms(folder: Path, searcher: tantivy.Searcher, name: str) -> list[str]:
     """The terms of a field: of the file, or of the index where there is none that fits and reads."""
     try:
-        found = orjson.loads(zstandard.ZstdDecompressor().decompress(_terms_file(folder, _stamp(folder), name).read_bytes()))
+        found = orjson.loads(_get(_terms_file(folder, _stamp(folder), name)))
     except (OSError, ValueError, zstandard.ZstdError):
         found = None
     if isinstance(found, list) and set(map(type, found)) <= {str}:
@@ -80,7 +89,7 @@ def terms(folder: Path, searcher: tantivy.Searcher, name: str) -> list[str]:
 def read(folder: Path, searcher: tantivy.Searcher) -> Dictionary:
     """The words: of the file, or collected from the index where that does not fit or does not read."""
     try:
-        content = zstandard.ZstdDecompressor().decompress((folder / f"words-{_stamp(folder)}.zst").read_bytes())
+        content = _get(folder / f"words-{_stamp(folder)}.zst")
         end = content.index(b"\n")
         frequent = {name: [(str(word), int(n)) for word, n in words] for name, words in orjson.loads(content[:end]).items()}
         return Dictionary(content[end:], frequent)
