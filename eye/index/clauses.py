@@ -85,13 +85,17 @@ class Clauses:
         kind = tantivy.FieldType.Integer if kind is None else kind
         return Q.range_query(self.schema, name, kind, low, high, not open_low, not open_high)
 
-    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
-        """Words of a shape. A part of a word is looked up in the list of all words."""
-        part = inner_part(parts)
+    def in_time(self) -> None:
+        """Raise Complaint where the query has taken its time."""
         if self.until and time.monotonic() > self.until:
             raise Complaint(
                 f"stopped after {self.engine.seconds:.0f} s: the query has too many patterns.", "Ask in several queries.", COULD_NOT
             )
+
+    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
+        """Words of a shape. A part of a word is looked up in the list of all words."""
+        part = inner_part(parts)
+        self.in_time()
         if part:
             if parts not in self._words:
                 self._words[parts] = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
@@ -108,6 +112,7 @@ class Clauses:
         """
         if not isinstance(node, (Pattern, Regex)) or node.end - node.position > PATTERN_LIMIT:
             return None
+        self.in_time()
         if isinstance(node, Regex):
             self.regex(ALL, node, node.pattern)  # what the engine refuses is refused
             if "\\" in node.pattern or "(?" in node.pattern or pattern_error(node.pattern):
