@@ -18,6 +18,8 @@ from commodore.artefact import Group
 from commodore.engine.roots import TOPS, Volume, decoded
 from scout.sources import driver_links
 
+_SURROGATE = 0x2000_0000
+"""bit of a reparse tag: what has it stands for another object ([MS-FSCC] 2.1.2.1)"""
 WINDOWS_FILES = (".evtx", ".evt", ".pf", ".lnk", ".dat", ".exe", ".dll", ".reg", ".job")
 
 
@@ -122,10 +124,15 @@ def _entries(given: Path, without: Collection[Path]) -> Iterator[Path]:
             continue
         for entry in entries:
             path = Path(entry.path)
-            if not entry.is_dir(follow_symlinks=False):
+            if not entry.is_dir(follow_symlinks=False) or (os.name == "nt" and leads_elsewhere(entry.stat(follow_symlinks=False))):
                 yield path
             elif path not in without:
                 pending.append(path)
+
+
+def leads_elsewhere(status: os.stat_result) -> bool:
+    """Return whether this is a link or, on Windows, a junction, which counts as a folder there: it may lead out of what was given."""
+    return stat.S_ISLNK(status.st_mode) or bool(getattr(status, "st_reparse_tag", 0) & _SURROGATE)
 
 
 def native(below: str, system: str, letter: str = "") -> str:
@@ -154,7 +161,7 @@ def _examined(ordinal: int, below: str, path: Path, source: str) -> PlainFile:
         "uid": status.st_uid,
         "gid": status.st_gid,
     }
-    if stat.S_ISLNK(status.st_mode):
+    if leads_elsewhere(status):
         text = driver_links.of_reparse_point(str(path)) or str(path.readlink())
         return PlainFile(ordinal, path, below, source, 0, facts | {"link": text, "type": "link"}, "link")
     if not stat.S_ISREG(status.st_mode):

@@ -36,15 +36,10 @@ class Checks:
         if (known := self._known(key)) is not None:
             return known
         fits, holds, places = matcher(node, fields), prefilter(node), []
-        until = time.monotonic() + self._seconds if self._seconds else None
+        until = self._until()
         for address in candidates if isinstance(candidates, list) else self._order.every(candidates):
             line = self._line(address)
-            if until and time.monotonic() > until:
-                raise Complaint(
-                    f"stopped after {self._seconds:.0f} s: too many records hold words of this pattern.",
-                    "Narrow the time, name a keyword field, or write a longer word.",
-                    COULD_NOT,
-                )
+            self._in_time(until)
             likely = holds is None or holds.search(line) or UNLIKE.search(line)
             if (likely is not None and fits(read_line(line))) is not but:
                 places.append(address)
@@ -56,8 +51,24 @@ class Checks:
         if (known := self._known(key)) is not None:
             return known
         fits, having = whole_value(node), tantivy.Query.exists_query(HIGH if name == ID else column(name))
+        until, found = self._until(), []
         places = list(self._order.every(both([candidates, having])))
-        return self._keep(key, [place for place, text in zip(places, self._order.numbers(name, places), strict=True) if fits(text)])
+        for place, text in zip(places, self._order.numbers(name, places), strict=True):
+            self._in_time(until)
+            if fits(text):
+                found.append(place)
+        return self._keep(key, found)
+
+    def _until(self) -> float | None:
+        return time.monotonic() + self._seconds if self._seconds else None
+
+    def _in_time(self, until: float | None) -> None:
+        if until and time.monotonic() > until:
+            raise Complaint(
+                f"stopped after {self._seconds:.0f} s: too many records hold words of this pattern.",
+                "Narrow the time, name a keyword field, or write a longer word.",
+                COULD_NOT,
+            )
 
     def _known(self, key: str) -> list[int] | None:
         with self._lock:

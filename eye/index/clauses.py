@@ -85,13 +85,17 @@ class Clauses:
         kind = tantivy.FieldType.Integer if kind is None else kind
         return Q.range_query(self.schema, name, kind, low, high, not open_low, not open_high)
 
-    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
-        """Words of a shape. A part of a word is looked up in the list of all words."""
-        part = inner_part(parts)
+    def in_time(self) -> None:
+        """Raise Complaint where the query has taken its time."""
         if self.until and time.monotonic() > self.until:
             raise Complaint(
                 f"stopped after {self.engine.seconds:.0f} s: the query has too many patterns.", "Ask in several queries.", COULD_NOT
             )
+
+    def like(self, name: str, node: Leaf, parts: tuple[str, ...]) -> tantivy.Query:
+        """Words of a shape. A part of a word is looked up in the list of all words."""
+        part = inner_part(parts)
+        self.in_time()
         if part:
             if parts not in self._words:
                 self._words[parts] = self.engine.words_containing(fold(part), at_end=len(parts) == 2, most=MOST_TERMS)
@@ -100,7 +104,7 @@ class Clauses:
                 return self.one_of(name, found)
         return self.regex(name, node, automaton(parts))
 
-    def nearly_all(self, node: Leaf, fields: Sequence[str], every: tantivy.Query) -> tantivy.Query | None:
+    def nearly_all(self, node: Leaf, fields: Sequence[str]) -> tantivy.Query | None:
         """Words of a shape that nearly every record has, as all records but those few that have none; None where they are not few.
 
         A set of very many words costs the engine a walk through all its words at every question. Frequent words alone show that few
@@ -108,11 +112,12 @@ class Clauses:
         """
         if not isinstance(node, (Pattern, Regex)) or node.end - node.position > PATTERN_LIMIT:
             return None
+        self.in_time()
         if isinstance(node, Regex):
             self.regex(ALL, node, node.pattern)  # what the engine refuses is refused
             if "\\" in node.pattern or "(?" in node.pattern or pattern_error(node.pattern):
                 return None  # these mean something else where values are read
-        fits, records = word_fits(node), self.engine.records
+        fits, records, every = word_fits(node), self.engine.records, Q.all_query()
         likely = sorted(((n, name, word) for name in fields for word, n in self.engine.frequent(name) if fits(word)), reverse=True)[
             : COVERS[-1]
         ]

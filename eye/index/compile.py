@@ -61,7 +61,7 @@ class Compiler(AcrossValues):
             found = [self.read(node, "")]
         else:
             fields = [*WORDS, *self.engine.texts()]
-            nearly = self.nearly_all(node, fields, Q.all_query())
+            nearly = self.nearly_all(node, fields)
             found = [self.in_words(name, node) for name in fields] if nearly is None else [nearly]
         if isinstance(node, Text) and HEX.fullmatch(node.text):
             found.append(with_id(node.text))
@@ -96,8 +96,7 @@ class Compiler(AcrossValues):
         if found.type == "text":
             if self.across(node):
                 return self.read(node, found.name)
-            nearly = self.nearly_all(node, [found.name], self.one_of(NAMES, self.engine.names_with(found.name)))
-            return self.in_words(found.name, node) if nearly is None else nearly
+            return self.in_words(found.name, node)
         if isinstance(node, Text) and node.slop:
             raise self.complain(node, f"{found.name} has no words, only whole values", 'Leave out the ~, or use message:"…"~3.')
         if isinstance(node, Fuzzy):

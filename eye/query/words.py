@@ -62,6 +62,9 @@ def cut_for_terms(text: str) -> str:
     """A levelled text for the tokenizer of pieces: first and last piece once more with EDGE, and so those beside more or other than one
     blank, so that pieces which follow each other have one blank between them; UNCUT in place of those that are too long for a term.
     """
+    if "  " not in text and len(text) <= MAX_WORD and text.isprintable():  # nearly every text
+        row = text.strip(" ")
+        return f"{EDGE}{row.partition(' ')[0]} {row} {row.rpartition(' ')[2]}{EDGE}" if row else ""
     if EDGE in text:
         return UNCUT
     if len(text) > MAX_WORD:

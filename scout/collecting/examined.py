@@ -20,6 +20,7 @@ from scout.sources import snapshots
 from scout.sources.directory import DirectorySource
 from scout.sources.source import EvidenceSource, Parts, find
 from scout.sources.timed_calls import TimedCalls
+from scout.sources.timed_directory import TimedDirectory
 from scout.targets import CollectionTarget, load, select
 from scout.targets.foreign import ForeignDefinition, ForeignLibrary, is_foreign
 from scout.targets.patterns import literal
@@ -55,6 +56,11 @@ class ExaminedHost:
     def system(self) -> EvidenceSource:
         """The source with the operating system."""
         return self.sources[0]
+
+    @property
+    def stuck(self) -> int:
+        """Return the number of calls to file systems that never returned."""
+        return self.timed.given_up + sum(one.given_up for one in self.sources if isinstance(one, TimedDirectory))
 
     def close(self) -> None:
         """Release threads and descriptors."""
@@ -131,7 +137,7 @@ def _of_root(options: CollectOptions) -> ExaminedHost:
         raise Complaint(f"{path} {what}.", "Give --root the directory under which the examined disk is mounted.", WRONG_USE)
     try:
         sources: list[EvidenceSource] = (
-            list(running_windows.drives(removable=options.removable)) if live and own_system() == "windows" else [DirectorySource(path)]
+            list(running_windows.drives(removable=options.removable)) if live and own_system() == "windows" else [_directory(path)]
         )
         timed = TimedCalls(0 if sources[0].answers else ANSWER_SECONDS)
         systems = [options.system] if options.system else [own_system()] if live else timed.call(identity.systems_of, sources[0])
@@ -143,6 +149,15 @@ def _of_root(options: CollectOptions) -> ExaminedHost:
     if isinstance(sources[0], DirectorySource):
         sources[0].windows = systems == ["windows"]
     return ExaminedHost(sources, [], live, timed)
+
+
+def _directory(path: str) -> DirectorySource:
+    """Return the directory as a source; each of its calls is bounded in time where its file system may not answer."""
+    made = DirectorySource(path)
+    if made.answers:
+        return made
+    made.close()
+    return TimedDirectory(path, ANSWER_SECONDS)
 
 
 def _unclear(path: str, systems: Sequence[str]) -> Complaint:

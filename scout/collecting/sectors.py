@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from scout.archive.custody import WantedItem
-from scout.blocks import BlockReader, BlockWindow
+from scout.blocks import BlockReader, exactly
 from scout.collecting.examined import ExaminedHost
 from scout.collecting.taking import ItemTaker
 from scout.collecting.walk import explain, verdict_of
@@ -31,8 +32,15 @@ SECONDS = 30.0
 Opener = Callable[[], BlockReader]
 
 
-class _Sectors(BlockWindow):
-    """A part of a disk as content."""
+class _Sectors:
+    """A part of a disk, read already: a disk that hangs must hang where its time is bounded."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self.size = data, len(data)
+
+    def read_at(self, offset: int, length: int, /) -> bytes:
+        """Return `length` bytes from `offset`; fewer only at the end."""
+        return self._data[offset : offset + length]
 
     def extents(self) -> None:
         """Return None: no part of a disk is a hole."""
@@ -55,17 +63,16 @@ def take(host: ExaminedHost, target: CollectionTarget, taker: ItemTaker, stopped
             continue
         try:
             for at, size in timed.call(lambda blocks=blocks: list(pieces(blocks))):
+                data = timed.call(exactly, blocks, at, size)
                 place = f"sectors/{at}-{at + size - 1}.bin"
-                one = WantedItem(
-                    source=f"{name}:{at}+{size}", volume=item.volume, target=target.id, type="sectors", method=method, path=place
-                )
+                one = replace(item, source=f"{name}:{at}+{size}", path=place)
                 status = raw_status(mode=stat.S_IFREG, ino=0, dev=0, size=size, allocated=size, times=(0, 0, 0))
-                taker.running(one, target, RawFile(_Sectors(blocks, at, size), status, {}, method))
+                taker.running(one, target, RawFile(_Sectors(data), status, {}, method))
         except OSError as e:
             taker.refused(item, verdict_of(e), explain(e))
         finally:
-            if host.imaged is None:
-                blocks.close()
+            if host.imaged is None and not timed.given_up:
+                blocks.close()  # not under a call that never came back
     timed.close()
 
 

@@ -204,7 +204,7 @@ def _look(
 
 def _listed(source: EvidenceSource, parts: Parts, keep: Callable[[str], bool]) -> Iterator[tuple[list[SourceEntry], bool]]:
     """Yield the entries of a folder, in pieces where its source can, and whether more come."""
-    if type(source) is DirectorySource:
+    if isinstance(source, DirectorySource) and not source.streamed:
         yield from source.pieces(parts, keep)
     else:
         yield source.scan(parts, keep), False

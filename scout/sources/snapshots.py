@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from scout.archive.facts import rfc3339
 from scout.sources.directory import DirectorySource
-from scout.sources.source import EvidenceSource, Parts, contents
+from scout.sources.source import Parts, contents
 from scout.sources.timed_calls import TimedCalls
 
 MOST = 2_000
@@ -45,7 +45,7 @@ class SnapshotSource(DirectorySource):
         return self._name
 
 
-def snapshots(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
+def snapshots(source: DirectorySource, timed: TimedCalls) -> list[FoundSnapshot]:
     """Return the snapshots of this root, the oldest first."""
     return sorted([*_snapper(source, timed), *_timeshift(source, timed), *_zfs(source, timed)])
 
@@ -67,7 +67,7 @@ def oldest(source: DirectorySource, timed: TimedCalls) -> SnapshotSource | None:
     return None
 
 
-def _snapper(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
+def _snapper(source: DirectorySource, timed: TimedCalls) -> list[FoundSnapshot]:
     out = []
     for name in _names(source, timed, (".snapshots",)):
         try:
@@ -80,7 +80,7 @@ def _snapper(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
     return out
 
 
-def _timeshift(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
+def _timeshift(source: DirectorySource, timed: TimedCalls) -> list[FoundSnapshot]:
     out = []
     for place in _TIMESHIFT:
         for name in _names(source, timed, place):
@@ -90,7 +90,7 @@ def _timeshift(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]
     return out
 
 
-def _zfs(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
+def _zfs(source: DirectorySource, timed: TimedCalls) -> list[FoundSnapshot]:
     out = []
     for name in _names(source, timed, (".zfs", "snapshot")):
         parts = (".zfs", "snapshot", name)
@@ -102,8 +102,9 @@ def _zfs(source: EvidenceSource, timed: TimedCalls) -> list[FoundSnapshot]:
     return out
 
 
-def _names(source: EvidenceSource, timed: TimedCalls, parts: Parts) -> list[str]:
+def _names(source: DirectorySource, timed: TimedCalls, parts: Parts) -> list[str]:
     try:
-        return [entry.name for entry in timed.call(source.scan, parts, lambda _: True) if entry.kind == "folder"][:MOST]
+        first, _ = timed.call(next, source.pieces(parts, lambda _: True))
     except OSError:
         return []
+    return [entry.name for entry in first if entry.kind == "folder"][:MOST]

@@ -191,11 +191,15 @@ def test_files_that_hold_no_key_and_no_certificate_are_named(tmp_path):
         assert "does not read" in caught.value.what and caught.value.code == WRONG_USE
 
 
-def test_a_pattern_that_has_to_read_too_much_is_stopped_and_says_so(edges):
-    store = Store(edges, seconds=1e-9)
-    with pytest.raises(Complaint) as caught:
-        store.ask("escadre.id:*d*")
-    assert "stopped after" in caught.value.what
+def test_a_pattern_that_has_to_read_too_much_is_stopped_and_says_so(tmp_path):
+    (tmp_path / "case.json").write_text("{}")
+    written = [{"escadre.id": f"{n + 0xD0:032x}", "message": "a first b-second c", "winlog.record_id": str(n)} for n in range(3)]
+    write_lines(tmp_path / "records" / "x" / "c.jsonl.zst", written)
+    store = Store(tmp_path, seconds=1e-9)
+    for query in ("escadre.id:*d*", "winlog.record_id:*1*", "message:*first\\ *second*"):
+        with pytest.raises(Complaint) as caught:
+            store.ask(query)
+        assert "stopped after" in caught.value.what and store.count(Store(tmp_path).ask(query))[0] > 0
     with pytest.raises(Complaint) as caught:
         store.ask("*a* OR *b*")
     assert "too many patterns" in caught.value.what

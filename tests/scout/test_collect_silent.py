@@ -95,6 +95,40 @@ def test_the_list_of_all_files_ends_in_a_folder_without_an_end(mounted_tree):
     source.close()
 
 
+SETTINGS = {
+    "etc/hostname": {"content": "tiny\n"},
+    "etc/passwd": {"content": "root:x:0:0:root:/root:/bin/sh\n"},
+    "etc/rsyslog.conf": {"content": "*.* /var/log/all\n"},
+    "etc/ssh/sshd_config": {"content": "Include /etc/ssh/more/*\n"},
+    "etc/rsyslog.d/": {},
+    "usr/bin/program": {"content": "\x7fELF"},
+    "var/lib/dpkg/status": {"content": "Package: x\n"},
+    "var/log/syslog": {"content": "a line\n"},
+    ".snapshots/1/info.xml": {"content": "<date>2001-01-01 00:00:00</date>"},
+    ".snapshots/1/snapshot/etc/hostname": {"content": "before\n"},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        ("etc/hostname", "read"),
+        ("etc/passwd", "open"),
+        ("etc/rsyslog.conf", "read"),
+        ("etc/ssh/sshd_config", "open"),
+        ("etc/rsyslog.d/", "readdir"),
+        ("var/lib/dpkg/status", "read"),
+        (".snapshots/1/info.xml", "read"),
+    ],
+)
+def test_a_file_with_settings_of_the_host_that_does_not_answer_ends_nothing(mounted_tree, collected, monkeypatch, path, how):
+    """These are read before and beside the plan: to name the host, its users, its logs, the owners of files."""
+    monkeypatch.setattr(examined, "ANSWER_SECONDS", 0.5)
+    tree = SETTINGS | {path: {**SETTINGS[path], "silent": how}}
+    archive = collected(mounted_tree(tree), "--profile", "full", "--os", "linux")
+    assert archive.verdict("/var/log/syslog") == "taken"
+
+
 def test_what_does_not_answer_costs_itself_and_the_rest_is_complete(silent, collected, monkeypatch, capsys):
     monkeypatch.setattr(examined, "ANSWER_SECONDS", 1.0)
     archive = collected(silent, "--targets", "LF06,LF09,LF04", "--os", "linux")

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import subprocess
+import threading
 from itertools import pairwise
 
 import pytest
@@ -114,3 +115,27 @@ def test_a_disk_that_is_refused_or_is_none_has_a_line(collected, tmp_path, monke
     archive = collected(None, "--targets", "LF10,LL06")
     lines = {line["source"]: line for line in archive.lines if line["type"] == "sectors"}
     assert set(lines) == {"/dev/first"} and lines["/dev/first"]["verdict"] == "error" and "no block device" in lines["/dev/first"]["error"]
+
+
+class Stuck:
+    """A disk that answers for its beginning alone."""
+
+    size = 8 << 20
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        if offset >= 1 << 20:
+            threading.Event().wait(60)
+        return bytes(length)
+
+    def close(self) -> None:
+        raise AssertionError("a call is still in it")
+
+
+def test_a_disk_that_hangs_costs_itself(collected, tmp_path, monkeypatch):
+    good = tmp_path / "good"
+    good.write_bytes(bytes(100_000))
+    monkeypatch.setattr(sectors, "SECONDS", 0.5)
+    monkeypatch.setattr(_disks, "disks", lambda: [("/dev/stuck", Stuck), ("/dev/good", lambda: FileBlocks(good))])
+    archive = collected(None, "--targets", "LF10,LL06")
+    lines = {line["source"]: line["verdict"] for line in archive.lines if line["type"] == "sectors"}
+    assert lines["/dev/stuck"] == "error" and lines["/dev/good:0+100000"] == "taken"
