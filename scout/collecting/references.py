@@ -28,6 +28,8 @@ from scout.targets.patterns import expand, path_regex
 
 MAX_TEXT = 1 << 20
 """bytes of one text that are searched for names"""
+MAX_LINES, MAX_ALL_LINES = 50_000, 1_000_000
+"""lines of one text, and of all, that are searched for names: a short line costs a tenth of a millisecond on a slow host"""
 MAX_NAMES = 2_000
 """different names of one file that are looked up"""
 MAX_ALL = 50_000
@@ -58,7 +60,7 @@ class ReferenceSearch:
         self._homes = {} if source.windows else identity.homes_by_account(source)
         self._root = variables.get("SystemRoot", "Windows")
         self._named: dict[str, _Referred] = {}
-        self._looked_up = 0
+        self._looked_up = self._lines = 0
         self._included: dict[tuple[Parts, StartingPlace], dict[str, None]] = {}
         """file and how it is read → native paths of the files that the host reads by itself and that take it in"""
         self._names: LinuxNames | WindowsNames = (
@@ -98,6 +100,8 @@ class ReferenceSearch:
             return  # taking it reports the error
         if cut:
             self._gaps[native] = f"only its first {limit:,} bytes were searched for the programs that it starts"
+        if place.reader != "registry":
+            content = self._bounded(native, content)
         home, beside = self._home(read_as), self._beside(parts)
         file = StartingFile(native, content, place.language, home, self._homes, f"C:\\{self._root}", beside)
         seen: set[NamedFile] = set()
@@ -111,6 +115,17 @@ class ReferenceSearch:
             self._note(name, native)
         if isinstance(self._names, LinuxNames) and depth < DEEPEST:
             self._take_in(self._names, file, place, first or native, depth)
+
+    def _bounded(self, native: str, content: bytes) -> bytes:
+        """Return the lines of a text that are searched."""
+        most = min(MAX_LINES, MAX_ALL_LINES - self._lines)
+        found = content.split(b"\n", most)
+        self._lines += min(len(found), most)
+        if len(found) <= most:
+            return content
+        of_all = "" if most == MAX_LINES else f": {MAX_ALL_LINES:,} lines were searched in all"
+        self._gaps[native] = f"only its first {most:,} lines were searched for the programs that it starts{of_all}"
+        return b"\n".join(found[:most])
 
     def _take_in(self, names: LinuxNames, file: StartingFile, place: StartingPlace, first: str, depth: int) -> None:
         """Read what the lines of a file take in, in the same language."""

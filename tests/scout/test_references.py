@@ -139,6 +139,23 @@ def test_a_table_that_names_a_million_files_costs_the_stated_limit(root, collect
     assert "/opt/f5000" not in archive.custody
 
 
+def test_lines_without_end_cost_the_stated_limit(root, collected, monkeypatch):
+    monkeypatch.setattr("scout.collecting.references.MAX_LINES", 400)
+    monkeypatch.setattr("scout.collecting.references.MAX_ALL_LINES", 1_000)
+    for name in ("aa", "bb", "cc", "dd"):
+        plant(root, f"/etc/cron.d/{name}", "# x\n" * 398 + f"@reboot root /opt/{name}/first\n@reboot root /opt/{name}/second\n")
+        for file in ("first", "second"):
+            plant(root, f"/opt/{name}/{file}", PROGRAM)
+    plant(root, "/etc/cron.d/aa", "# x\n" * 399 + "@reboot root /opt/aa/first\n@reboot root /opt/aa/second\n")
+    archive = collected(root)
+    gaps = {line["source"]: line["error"] for line in archive.lines if line["type"] == "facts"}
+    assert gaps["/etc/cron.d/aa"] == "only its first 400 lines were searched for the programs that it starts"
+    assert gaps["/etc/cron.d/dd"].endswith("1,000 lines were searched in all")
+    taken = {path for path in archive.custody if path.startswith("/opt/")}
+    assert {"/opt/aa/first", "/opt/bb/first", "/opt/bb/second"} <= taken
+    assert not taken & {"/opt/aa/second", "/opt/dd/first", "/opt/dd/second"}
+
+
 def test_what_the_registry_tasks_and_shortcuts_name_is_taken(collected, tmp_path):
     root = tmp_path / "disk"
     for name in ("SYSTEM", "SOFTWARE"):
