@@ -60,6 +60,7 @@ TIMES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*fixup bytes")
 @pytest.mark.parametrize("name", ["NIST/DFR-16/$MFT", "xw/$MFT"])
 def test_the_rust_reader_finds_nothing_in_a_table_that_the_records_lack(corpus: Path, name: str) -> None:
     """Crate mft: number, path, size and the eight times of each entry that it can read."""
