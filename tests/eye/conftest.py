@@ -14,9 +14,9 @@ import zstandard
 from commodore import process
 from tests.conftest import PATIENCE, ROOT, free_port, need, once
 from tests.eye import typed
-from tests.eye.elastic_server import server
+from tests.eye.elastic_server import client, name, proxy, server
 
-__all__ = ["server"]
+__all__ = ["client", "name", "proxy", "server"]
 
 LOGS = "evtx/mdecrevoisier+EVTX-to-MITRE-Attack"
 

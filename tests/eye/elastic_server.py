@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, alone, free_port, need
+from tests.eye.fault_proxy import FaultProxy
 
 SOURCE = Path(__file__).parent / "CommonAnalysis.java"
 
@@ -78,6 +79,30 @@ def server():
     finally:
         subprocess.run([str(scripts / "stop"), str(home)], capture_output=True)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """A client of the server."""
+    from elasticsearch import Elasticsearch
+
+    return Elasticsearch(server, request_timeout=60)
+
+
+@pytest.fixture
+def name(client, request):
+    """A name for a case that no other test has; its indices are removed afterwards."""
+    one = f"{abs(hash(request.node.name)) % 10**8}-{os.getpid()}"
+    yield one
+    drop(client, one)
+
+
+@pytest.fixture
+def proxy(server):
+    """A proxy before the server that does harm."""
+    one = FaultProxy(server)
+    yield one
+    one.stop()
 
 
 def load(case, url, name, *more):

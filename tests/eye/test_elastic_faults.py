@@ -20,8 +20,7 @@ from eye.elastic import pace
 from scout.console import Complaint
 from tests.conftest import ROOT, need
 from tests.eye.conftest import read_lines, write_lines
-from tests.eye.elastic_server import drop, ids, indices, load
-from tests.eye.fault_proxy import FaultProxy
+from tests.eye.elastic_server import ids, indices, load
 
 pytestmark = pytest.mark.elastic
 
@@ -31,25 +30,6 @@ ODD_NAMES = (
     *("_source", "_doc_count", "escadre.all", "escadre.digest", "escadre.data", "escadre.data.Image", "escadre.raw"),
 )
 """Names that the server refuses a document for, or that would change what the loader adds."""
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    return Elasticsearch(server, request_timeout=60)
-
-
-@pytest.fixture
-def name(client, request):
-    one = f"{abs(hash(request.node.name)) % 10**8}-{os.getpid()}"
-    yield one
-    drop(client, one)
-
-
-@pytest.fixture
-def proxy(server):
-    one = FaultProxy(server)
-    yield one
-    one.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -12,13 +11,11 @@ import time
 
 import pytest
 import zstandard
-from elasticsearch import Elasticsearch
 
 from eye.elastic import load as loading
 from tests.conftest import ROOT
 from tests.eye.conftest import read_lines, write_lines
 from tests.eye.elastic_server import drop, indices, load
-from tests.eye.fault_proxy import FaultProxy
 from tests.eye.test_elastic_faults import digests_here, digests_of, most, own
 
 pytestmark = pytest.mark.elastic
@@ -26,25 +23,6 @@ KILLED = (
     "import sys; from eye.elastic import load as l; from elasticsearch import Elasticsearch; l.CHUNK_ITEMS = 25\n"
     "l.load(sys.argv[1], Elasticsearch(sys.argv[2], connections_per_node=4), name=sys.argv[3])"
 )
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    return Elasticsearch(server, request_timeout=60)
-
-
-@pytest.fixture
-def name(client, request):
-    one = f"{abs(hash(request.node.name)) % 10**8}-{os.getpid()}"
-    yield one
-    drop(client, one)
-
-
-@pytest.fixture
-def proxy(server):
-    one = FaultProxy(server)
-    yield one
-    one.stop()
 
 
 def notes(case):

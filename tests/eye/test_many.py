@@ -6,7 +6,6 @@ import random
 import re
 from dataclasses import replace
 
-import orjson
 import pytest
 import zstandard
 
@@ -15,6 +14,7 @@ from eye.index.schema import ROW
 from eye.index.store import Store
 from tests.eye import typed
 from tests.eye.conftest import write_lines
+from tests.eye.test_across import escaped, found, plain
 
 HALVES = (
     "start",
@@ -73,18 +73,6 @@ def store(records, tmp_path_factory):
     opened = Store(case)
     yield opened
     opened.close()
-
-
-def found(store, query):
-    return {orjson.loads(line)["escadre.id"] for line in store.lines(store.ask(query))}
-
-
-def plain(text: str) -> str:
-    return text.replace("\u212a", "k").lower()
-
-
-def escaped(text: str) -> str:
-    return re.sub(r'([\s\\*?"()\[\]{}:/!+\-^~&|])', r"\\\1", text)
 
 
 def held(one: dict, name: str) -> list[str]:
